@@ -1,0 +1,305 @@
+"""The one door: gather, decide, seal, release, in batches.
+
+A call waits in the queue until a batch takes it. A batch reads what it needs (one statement to the ledger's database, one to the register), plans every
+request by the pure rules, and seals all of them in one commit; only then is anything released. While one batch seals the next one gathers.
+
+What may come back from the seal, and what follows (``_settle``):
+
+- sealed, redelivered: release.
+- replay: authentication failed; nothing is decided.
+- budget, redelivery-spent: the request is planned again as a refusal, which is sealed like a grant.
+- outside, key-used, again, stale: the world moved between plan and seal; planned again from new facts, a bounded number of times.
+- clock-untrusted, a lost database, a commit of unknown outcome: an error that may be retried; nothing is released.
+
+A caller that goes away cancels nothing: the batch belongs to the door. Owned by the event loop's one thread; no state is shared with another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+
+from ecluse.db import LOST, Connection, Pool
+from ecluse.disclosure.compose import FingerprintKey, opening_of, release
+from ecluse.disclosure.errors import Busy, ClockUntrustedNow, DoorError, LedgerUnavailable, RegisterGone
+from ecluse.disclosure.model import Answer, Delivered, Denied, Plan, Replayed, Request
+from ecluse.disclosure.plan import Facts, Planner, Waiting, facts_of
+from ecluse.disclosure.terms import Snapshot, load_snapshot
+from ecluse.ledger import leaf_hash
+from ecluse.ledger.store import Sealed, SealRow, seal
+from ecluse.policy import Reason
+from ecluse.register import AttributeType, RegisterUnavailable
+from ecluse.register.store import Register
+
+GATHER: Final = (
+    "select n, control_seq, at, purpose, session_id, starts_at, ends_at, subject_ref, cancelled, roster, holds, idem_hash, idem_index, idem_entries, idem_sealed_at "
+    "from ecluse.gather($1::smallint, $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) order by n"
+)
+PLANS: Final = 8
+"""How often one request is planned before the caller is told `Busy`."""
+
+
+class Door:
+    """The engine. One a process; `open` starts it, `close` lets what is under way finish."""
+
+    def __init__(
+        self, ledger: Pool, register: Register, attributes: Mapping[str, AttributeType], key: FingerprintKey, zone: ZoneInfo, *,
+        log_id: int = 1, batch: int = 64, queue: int = 2000, flights: int = 2, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
+    ) -> None:  # fmt: skip
+        """Build a door over a ledger pool (role ``ecluse_app``) and a register. ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
+        self._ledger, self._attributes, self._zone = ledger, attributes, zone
+        self._planner = Planner(register, attributes, key, log_id=log_id, random_bytes=random_bytes, new_id=new_id)
+        self._log_id, self._batch, self._queue_most = log_id, batch, queue
+        self._queue: deque[Waiting] = deque()
+        self._flights = flights
+        self._flying = 0
+        self._snapshot: Snapshot | None = None
+        self._loading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ── for callers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def ask(self, request: Request) -> Answer:
+        """Put a request through the door. Raises `DoorError` leaves; whatever is returned is sealed (a `Replayed` decided nothing)."""
+        if len(self._queue) >= self._queue_most:
+            raise Busy
+        waiting = Waiting(request, asyncio.get_running_loop().create_future())
+        waiting.answer.add_done_callback(_retrieved)
+        self._queue.append(waiting)
+        self._launch()
+        # a caller that is cancelled leaves its request to the batch
+        return await asyncio.shield(waiting.answer)
+
+    async def snapshot(self) -> Snapshot:
+        """Return the configuration of the present ``control_seq`` (for what is shown, and to find a client's keys)."""
+        try:
+            async with self._ledger.acquire() as connection:
+                seq = await connection.fetchval("select control_seq from ecluse.ledger_head where log_id = $1::smallint", self._log_id)
+                return await self._load(connection, seq)
+        except LOST as lost:
+            raise LedgerUnavailable from lost
+
+    def processor_of(self, client: str) -> str | None:
+        """Return the processor of a client as last known. It only routes: a client never changes its processor, and the decision looks it up anew."""
+        known = self._snapshot.clients.get(client) if self._snapshot is not None else None
+        return known.processor if known is not None else None
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        while self._tasks:
+            await asyncio.gather(*tuple(self._tasks), return_exceptions=True)
+
+    # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _launch(self) -> None:
+        """Start a flight if there is work and room."""
+        if self._queue and self._flying < self._flights:
+            self._flying += 1
+            self._run(self._fly())
+
+    def _run(self, work: Coroutine[object, object, None]) -> None:
+        """Keep a task alive until it is done."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self) -> None:
+        """Carry one batch from queue to answers."""
+        # one turn of the loop lets requests that arrived in the same instant share the commit
+        await asyncio.sleep(0)
+        batch = self._take()
+        try:
+            await self._carry(batch)
+        except DoorError as failed:
+            _fail(batch, failed)
+        except RegisterUnavailable as gone:
+            _fail(batch, RegisterGone(), gone)
+        except LOST as lost:
+            _fail(batch, LedgerUnavailable(), lost)
+        except BaseException as bug:  # a bug must not leave callers waiting; it is raised again below
+            _fail(batch, LedgerUnavailable(), bug)
+            raise
+        finally:
+            self._flying -= 1
+            self._launch()
+
+    def _take(self) -> list[Waiting]:
+        """Take the next batch: at most ``batch`` asks, no proof and no idempotency key twice, a sheet alone."""
+        taken: list[Waiting] = []
+        proofs: set[bytes] = set()
+        keys: set[tuple[str, str, str]] = set()
+        deferred: list[Waiting] = []
+        while self._queue and len(taken) < self._batch:
+            waiting = self._queue.popleft()
+            request = waiting.request
+            key = (request.proven.client, request.endpoint, request.key) if request.key is not None else None
+            if request.session is not None:
+                if taken:
+                    self._queue.appendleft(waiting)
+                    break
+                taken.append(waiting)
+                break
+            if request.proven.digest in proofs or (key is not None and key in keys):
+                deferred.append(waiting)
+                continue
+            proofs.add(request.proven.digest)
+            if key is not None:
+                keys.add(key)
+            taken.append(waiting)
+        self._queue.extendleft(reversed(deferred))
+        return taken
+
+    async def _carry(self, batch: Sequence[Waiting]) -> None:
+        """Gather, plan, seal, settle."""
+        if not batch:
+            return
+        async with self._ledger.acquire() as connection:
+            facts, snapshot = await self._gather(connection, batch)
+            at = facts[0].at
+            plans = await self._planner.plan(connection, batch, facts, snapshot)
+            rows = [row for waiting, group in zip(batch, plans, strict=True) for row in _rows(waiting.request, group)]
+            sheet = batch[0].request.session is not None
+            sealed = await seal(connection, self._log_id, snapshot.control_seq, at, rows, atomic=sheet)
+        done = iter(sealed)
+        for waiting, group in zip(batch, plans, strict=True):
+            self._settle(waiting, group, [next(done) for _ in group])
+
+    # 1 ── gather ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _gather(self, connection: Connection, batch: Sequence[Waiting]) -> tuple[list[Facts], Snapshot]:
+        """Read appointments, holds on persons and earlier grants of the same keys, with the ``control_seq`` that makes them valid."""
+        asks = [(waiting.request, ask) for waiting in batch for ask in waiting.request.asks]
+        for _ in range(PLANS):
+            records = await connection.fetch(
+                GATHER, self._log_id, [a.processor for _, a in asks], [a.appointment for _, a in asks], [a.agent for _, a in asks],
+                [r.proven.client for r, _ in asks], [r.endpoint for r, _ in asks], [r.key for r, _ in asks],
+            )  # fmt: skip
+            if not records:
+                raise AssertionError("impossible: the log was never opened")
+            seq = records[0][1]
+            snapshot = self._snapshot
+            if snapshot is None or snapshot.control_seq != seq:
+                snapshot = await self._load(connection, seq)
+            if snapshot.control_seq == seq:
+                return [facts_of(record) for record in records], snapshot
+        raise Busy
+
+    async def _load(self, connection: Connection, seq: int) -> Snapshot:
+        """Return a snapshot at least as new as ``seq``, read by one task at a time."""
+        async with self._loading:
+            if self._snapshot is None or self._snapshot.control_seq < seq:
+                self._snapshot = await load_snapshot(connection, self._log_id, self._zone, self._attributes)
+            return self._snapshot
+
+    # 4 ── release ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _settle(self, waiting: Waiting, plans: Sequence[Plan], sealed: Sequence[Sealed]) -> None:
+        """Answer one request by what its rows became, or send it round again."""
+        words = {row.outcome for row in sealed}
+        if words <= {"sealed", "redelivered"}:
+            for plan, row in zip(plans, sealed, strict=True):
+                plan.index = row.index if row.outcome == "sealed" else plan.index
+            _answer(waiting, _answer_of(waiting.request, plans, again="redelivered" in words))
+        elif "clock-untrusted" in words:
+            _fail([waiting], ClockUntrustedNow())
+        elif "replay" in words:
+            _answer(waiting, Replayed())
+        else:
+            spent = next((row for row in sealed if row.outcome in {"budget", "redelivery-spent"}), None)
+            if spent is not None:
+                budget = "redelivery" if spent.outcome == "redelivery-spent" else _budget_word(spent.scope)
+                waiting.forced = (Reason.BUDGET_SPENT, f"budget:{spent.scope or 'redelivery'}", {"budget": budget})
+            if waiting.plans >= PLANS:
+                _fail([waiting], Busy())
+                return
+            self._queue.appendleft(waiting)
+            self._launch()
+
+
+_BUDGET_WORDS: Final = {"h:agent": "agent-per-hour", "h:client": "client-per-hour", "d:processor": "processor-per-day", "m:processor": "processor-per-month"}
+
+
+def _budget_word(scope: str) -> str:
+    """Name a spent budget for the caller: ``reads`` or a ceiling of its own contract."""
+    unit, _, rest = scope.partition(":")
+    return "reads-per-appointment" if scope == "reads" else _BUDGET_WORDS[f"{unit}:{rest.partition(':')[0]}"]
+
+
+def _rows(request: Request, plans: Sequence[Plan]) -> list[SealRow]:
+    """Write a request's plans as the seal takes them.
+
+    The proof rides on the first row. The idempotency key rides on the first row that releases something and counts the rows from there on.
+    """
+    keyed = next((rank for rank, plan in enumerate(plans) if plan.kind != "refuse"), -1)
+    rows = []
+    for rank, plan in enumerate(plans):
+        granted, first = plan.granted, rank == 0
+        rows.append(
+            SealRow(
+                kind=plan.kind,
+                valid_from=granted.valid_from if granted else None,
+                valid_until=granted.valid_until if granted else None,
+                slot=request.proven.slot if first else None,
+                proof=request.proven.digest if first else None,
+                client=request.proven.client,
+                endpoint=request.endpoint,
+                key=request.key if rank == keyed else None,
+                body_hash=request.body_hash,
+                entries=len(plans) - rank,
+                index=plan.index if plan.kind == "redeliver" else None,
+                processor=plan.ask.processor,
+                handle=plan.ask.appointment,
+                max_reads=plan.max_reads,
+                subject=plan.place.subject_ref if plan.place else None,
+                agent=plan.ask.agent,
+                disclosure=plan.disclosure,
+                event=plan.event,
+                committed=plan.committed,
+                spends=tuple((budget.unit, budget.scope, budget.limit) for budget in plan.budgets),
+            )
+        )
+    return rows
+
+
+def _answer_of(request: Request, plans: Sequence[Plan], *, again: bool) -> Answer:
+    """Build the answer of a sealed request, after a last check that it is this request's."""
+    for ask, plan in zip(request.asks, plans, strict=True):
+        if plan.ask is not ask or ask.client != request.proven.client:
+            raise AssertionError("impossible: an answer of another request")
+    first = plans[0]
+    if request.session is None and first.kind == "refuse":
+        return _denied(first)
+    released = tuple(release(plan) for plan in plans if plan.kind != "refuse")
+    if not released:
+        return _denied(first)
+    return Delivered(deliveries=released, missing=tuple(plan.ask.appointment for plan in plans if plan.kind == "refuse"), again=again)
+
+
+def _denied(plan: Plan) -> Denied:
+    """Build a refusal's answer."""
+    if plan.reason is None:
+        raise AssertionError("impossible: refused without a reason")
+    return Denied(
+        reason=plan.reason, told=plan.told, disclosure=plan.disclosure, index=plan.index, leaf_hash=leaf_hash(plan.committed.leaf).hex(), opening=opening_of(plan)
+    )
+
+
+def _retrieved(answer: asyncio.Future[Answer]) -> None:
+    """Take note of an error whose caller has gone away."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+def _answer(waiting: Waiting, answer: Answer) -> None:
+    """Give an answer to whoever still waits."""
+    if not waiting.answer.done():
+        waiting.answer.set_result(answer)
+
+
+def _fail(batch: Sequence[Waiting], error: DoorError, cause: BaseException | None = None) -> None:
+    """Tell every caller of a batch that nothing was disclosed."""
+    for waiting in batch:
+        if not waiting.answer.done():
+            failure = type(error)()
+            failure.__cause__ = cause
+            waiting.answer.set_exception(failure)

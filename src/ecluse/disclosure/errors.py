@@ -1,0 +1,42 @@
+"""What the door raises when it can't decide at all. A refusal is not an error: it is a `Denied`.
+
+DoorError            nothing was disclosed; the same call may be made again
+├── LedgerUnavailable   the ledger's database does not answer, or a commit's outcome is unknown
+├── RegisterGone        the register does not answer
+├── ClockUntrustedNow   the database's clock went back
+└── Busy                too many requests wait, or the plan was overtaken again and again
+"""
+
+from __future__ import annotations
+
+from ecluse.errors import EcluseError
+
+
+class DoorError(EcluseError):
+    """Nothing was disclosed; try again."""
+
+    code = "unavailable"
+
+
+class LedgerUnavailable(DoorError):
+    """The ledger can't be written, so nothing is disclosed."""
+
+    code = "ledger-unavailable"
+
+
+class RegisterGone(DoorError):
+    """The register can't be read, so nothing is disclosed."""
+
+    code = "register-unavailable"
+
+
+class ClockUntrustedNow(DoorError):
+    """The clock went back, so no window can be trusted."""
+
+    code = "clock-untrusted"
+
+
+class Busy(DoorError):
+    """Too many requests are waiting."""
+
+    code = "busy"

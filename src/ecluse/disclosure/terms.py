@@ -1,0 +1,121 @@
+"""The configuration that decisions read: contracts, agents, clients, holds, as of one ``control_seq``.
+
+Not a cache of decisions: every decision is made anew from it, and ``seal()`` refuses the whole batch (``stale``) when the head's ``control_seq`` is no longer
+the one it was read at. Person holds are not here: they come with each gathered row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+
+from ecluse.db import Connection
+from ecluse.contracts import Contract, ContractInvalid, Gate, gate_of, parse_contract
+from ecluse.identity import PublicKey, parse_public_jwk
+from ecluse.policy import Effect, Hold, Parties, Terms
+from ecluse.register import AttributeType
+
+_CONTRACTS: Final = """
+select distinct on (c.processor_id) c.processor_id, c.version, c.text, c.hash from ecluse.contract c
+join ecluse.processor p on p.id = c.processor_id where p.log_id = $1::smallint order by c.processor_id, c.version desc
+"""
+_HOLDS: Final = """
+select id, scope, scope_id, effect, from_at, nullif(until_at, 'infinity') as until_at from ecluse.hold where released_at is null and scope <> 'person'
+"""
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine client and its keys in use. ``processor`` None: the controller's own."""
+
+    id: str
+    role: str
+    processor: str | None
+    keys: tuple[PublicKey, ...]
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract as it was applied, read back. ``contract`` None: this version of Écluse can't read it: undetermined, never granted."""
+
+    contract: Contract | None
+    version: int
+    hash: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it at one ``control_seq``. ``gates``: the gate of each contract, kept while its interval lasts (touched by `terms` only)."""
+
+    control_seq: int
+    zone: ZoneInfo
+    contracts: Mapping[str, InForce]
+    agents: Mapping[str, str]
+    clients: Mapping[str, Client]
+    holds: Mapping[tuple[str, str], tuple[Hold, ...]]
+    gates: dict[str, Gate]
+
+    def terms(self, processor: str, at: datetime) -> Terms | None:
+        """Return the contract in force with its gate at ``at``; None without a readable contract."""
+        force = self.contracts.get(processor)
+        if force is None or force.contract is None:
+            return None
+        gate = self.gates.get(processor)
+        if gate is None or not gate.valid_from <= at < gate.valid_until:
+            gate = self.gates[processor] = gate_of(force.contract, at=at, timezone=self.zone)
+        return Terms(contract=force.contract, version=force.version, hash=force.hash, gate=gate)
+
+    def unreadable(self, processor: str) -> bool:
+        """Tell whether a contract is in force that can't be read."""
+        force = self.contracts.get(processor)
+        return force is not None and force.contract is None
+
+    def parties(self, processor: str, client: str, agent: str, thumbprint: str) -> Parties:
+        """Return what is known of those who ask. A key revoked after its token was issued is not in use any more."""
+        known = self.clients.get(client)
+        scopes = (("processor", processor), ("client", client), ("agent", agent), ("contract", processor))
+        return Parties(
+            agent_known=self.agents.get(agent) == processor,
+            key_in_use=known is not None and known.processor == processor and any(key.thumbprint == thumbprint for key in known.keys),
+            holds=tuple(hold for scope in scopes for hold in self.holds.get(scope, ())) if self.holds else (),
+        )
+
+
+async def load_snapshot(connection: Connection, log_id: int, zone: ZoneInfo, attributes: Mapping[str, AttributeType]) -> Snapshot:
+    """Read everything in one repeatable-read transaction, so that it is of one ``control_seq``."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        seq = await connection.fetchval("select control_seq from ecluse.ledger_head where log_id = $1::smallint", log_id)
+        contracts = await connection.fetch(_CONTRACTS, log_id)
+        agents = await connection.fetch("select id, processor_id from ecluse.agent")
+        clients = await connection.fetch("select id, role, processor_id from ecluse.client")
+        keys = await connection.fetch("select client_id, jwk from ecluse.client_key where revoked_at is null order by client_id, thumbprint")
+        holds = await connection.fetch(_HOLDS)
+    by_client: dict[str, list[PublicKey]] = {}
+    for key in keys:
+        by_client.setdefault(key["client_id"], []).append(parse_public_jwk(msgspec.json.decode(key["jwk"])))
+    by_scope: dict[tuple[str, str], tuple[Hold, ...]] = {}
+    for row in holds:
+        hold = Hold(id=row["id"], scope=row["scope"], effect=Effect(row["effect"]), from_at=row["from_at"], until_at=row["until_at"])
+        by_scope[row["scope"], row["scope_id"]] = (*by_scope.get((row["scope"], row["scope_id"]), ()), hold)
+    return Snapshot(
+        control_seq=seq,
+        zone=zone,
+        contracts={row["processor_id"]: _in_force(row, attributes) for row in contracts},
+        agents={row["id"]: row["processor_id"] for row in agents},
+        clients={
+            row["id"]: Client(id=row["id"], role=row["role"], processor=row["processor_id"], keys=tuple(by_client.get(row["id"], ()))) for row in clients
+        },
+        holds=by_scope,
+        gates={},
+    )
+
+
+def _in_force(row: asyncpg.Record, attributes: Mapping[str, AttributeType]) -> InForce:
+    """Read a contract's text as this version of Écluse and the present register mapping understand it."""
+    try:
+        contract: Contract | None = parse_contract(row["text"], attributes)
+    except ContractInvalid:
+        contract = None
+    return InForce(contract=contract, version=row["version"], hash=row["hash"])

@@ -1,0 +1,152 @@
+"""Making an installation, and reaching its databases.
+
+An installation is a folder: ``ecluse.toml``, ``register.toml``, ``contracts/``, ``keys/`` (0700, files 0600), ``state/`` and, without a ``database.url``, the
+embedded database in ``db/``. Creating is its own act (`create`, `open_log`); loading never creates.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from ecluse import db, ids
+from ecluse.db import DatabaseUnavailable
+from ecluse.embedded import EmbeddedPostgres
+from ecluse.errors import ConfigurationError
+from ecluse.identity import generate_private
+from ecluse.ledger.fields import Event
+from ecluse.ledger.service import Control, seal_control
+from ecluse.ledger.sign import Signer, create_state, load_log_key
+from ecluse.settings import Installation, with_user
+
+LOG_ID: Final = 1
+REGISTER_ROLE: Final = "register_reader"
+_TOML: Final = """\
+# Écluse installation. Every setting: docs/operator-guide.md
+public_url = {public_url}
+host = {host}
+port = {port}
+
+[controller]
+name = {name}
+timezone = {timezone}
+
+[database]
+url = {database_url}      # empty: the embedded PostgreSQL (evaluation only)
+
+[register]
+url = {register_url}
+"""
+
+
+class Databases(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the databases of a running installation are. Addresses without user or password; ``embedded`` None: they are elsewhere."""
+
+    database_url: str
+    register_url: str
+    embedded: EmbeddedPostgres | None
+
+
+def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) -> None:
+    """Write a new installation's files and keys. Refuses a folder that holds one. ``settings``: the places of the template."""
+    if (folder / "ecluse.toml").exists():
+        raise ConfigurationError(str(folder), "there is an installation already", "Choose another folder with --dir")
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for name in ("keys", "state", "contracts", "policies"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    write_secret(folder / "keys" / "log.key", Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    write_secret(folder / "keys" / "token.key", generate_private("ES256").decode())
+    write_secret(folder / "keys" / "fingerprint.key", f"1:{ids.random_bytes(32).hex()}\n")
+    for role in (*db.LOGIN_ROLES, REGISTER_ROLE):
+        write_secret(folder / "keys" / f"db-{_short(role)}.password", ids.random_bytes(24).hex() + "\n")
+    (folder / "register.toml").write_text(register_toml, encoding="utf-8")
+    quoted = {name: msgspec.json.encode(value).decode() for name, value in settings.items()}
+    (folder / "ecluse.toml").write_text(_TOML.format(**quoted), encoding="utf-8")
+
+
+def _short(role: str) -> str:
+    """Return how a role is called in ``keys/``."""
+    return "register" if role == REGISTER_ROLE else role.removeprefix("ecluse_")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner may read; refuse to overwrite one."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def databases(installation: Installation) -> Iterator[Databases]:
+    """Reach the databases; where they are embedded, start them for as long as this lasts, or attach to the running ones."""
+    settings = installation.settings
+    if settings.database.url:
+        yield Databases(database_url=settings.database.url, register_url=settings.register.url, embedded=None)
+        return
+    embedded = EmbeddedPostgres(installation.embedded, installation.keys)
+    with embedded:
+        socket = embedded.socket_folder
+        yield Databases(
+            database_url=f"postgresql:///ecluse?host={socket}",
+            register_url=settings.register.url or f"postgresql:///register?host={socket}",
+            embedded=embedded,
+        )
+
+
+def create_embedded(installation: Installation) -> None:
+    """Create the embedded database's files (not its contents)."""
+    EmbeddedPostgres(installation.embedded, installation.keys).create()
+
+
+async def create_databases(installation: Installation, reached: Databases) -> None:
+    """Create the two databases of an embedded installation, their roles and the schema."""
+    if reached.embedded is None:
+        raise AssertionError("impossible: only an embedded database is created here")
+    admin = await reached.embedded.create_database("ecluse")
+    await reached.embedded.create_database("register")
+    await db.install(admin, {role: installation.secret(f"db-{_short(role)}.password") for role in db.LOGIN_ROLES})
+    await reached.embedded.ensure_role(REGISTER_ROLE, installation.secret("db-register.password"))
+
+
+async def open_log(installation: Installation, reached: Databases, *, name: str, origin: str, actor: str) -> Control:
+    """Begin a log: its row, its head, its signer's memory, and its first entry. The only creator of a log.
+
+    ``origin``: the log's name for ever (C2SP tlog-checkpoint): no blanks, no ``+``.
+    """
+    signer = Signer(installation.state / "log.checkpoint", origin, load_log_key(installation.secret("log.key")))
+    owner = await connect(installation, reached, "ecluse_owner")
+    try:
+        async with owner.transaction():
+            await owner.execute(
+                "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values ($1, $2, $3, $4, ecluse.clock())", LOG_ID, name, origin, signer.vkey
+            )
+            await owner.execute("insert into ecluse.ledger_head (log_id, size, control_seq, last_at) values ($1, 0, 0, ecluse.clock())", LOG_ID)
+            create_state(installation.state / "log.checkpoint", signer.empty_note())
+    finally:
+        await owner.close()
+    app = await connect(installation, reached, "ecluse_app")
+    try:
+        return await seal_control(
+            app, log_id=LOG_ID, event=Event.LOG_OPENED, act="log:open", actor=actor, target=origin, detail={"name": name, "vkey": signer.vkey}, body={}
+        )
+    finally:
+        await app.close()
+
+
+async def connect(installation: Installation, reached: Databases, role: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Open one connection as one of our roles (``register_reader`` to the register, the others to the ledger's database)."""
+    url = reached.register_url if role == REGISTER_ROLE else reached.database_url
+    try:
+        return await asyncpg.connect(
+            with_user(url, role, installation.secret(f"db-{_short(role)}.password")), server_settings={"application_name": "ecluse-cli", "timezone": "UTC"}
+        )
+    except db.LOST as lost:
+        raise DatabaseUnavailable("the database does not answer") from lost

@@ -1,0 +1,152 @@
+"""What the ledger capability raises.
+
+LedgerError
+├── LedgerUnavailable   the entry could not be sealed; nothing was disclosed
+├── LedgerStale         something that changes what may be disclosed was sealed in between: plan again
+├── ClockUntrusted      the database's clock went back
+├── RangeRefused        a caller's bad index, size or path (RFC 9162 knows no such proof)
+├── NotPublished        the entry, size or tile is not under a published checkpoint (yet)
+├── ProofError          a proof that does not check
+├── KeyInvalid          a verifier key that is not in its one canonical spelling, or two that can't be told apart
+├── NoteInvalid         a signed note or checkpoint that does not parse, or bears no good signature of a known key
+├── LedgerBroken        the stored log contradicts itself: an entry, tile or checkpoint is missing or differs
+└── SignerError         the signer refuses; each says the mend
+    ├── LedgerBehind    the log is shorter than, or differs from, what was signed last
+    ├── StateMissing    the file of the last signed checkpoint is not there
+    ├── StateInvalid    that file can't be believed: another log's, another key's, damaged
+    ├── StateExists     a new log was asked for where one was signed already
+    └── SignerHeld      another process on this host is signing
+
+No message holds more of an entry than its index.
+"""
+
+from __future__ import annotations
+
+from ecluse.errors import EcluseError
+
+
+class LedgerError(EcluseError):
+    """Something about the ledger was refused or could not be done."""
+
+    code = "ledger"
+
+
+class LedgerUnavailable(LedgerError):
+    """The decision could not be sealed, so nothing was disclosed; try again."""
+
+    code = "ledger-unavailable"
+
+
+class LedgerStale(LedgerError):
+    """What may be disclosed changed while this was planned; it has to be planned again."""
+
+    code = "ledger-stale"
+
+
+class ClockUntrusted(LedgerError):
+    """The database's clock went back; nothing is decided until it has caught up."""
+
+    code = "clock-untrusted"
+
+
+class RangeRefused(LedgerError):
+    """The index, size or path asked for can't exist in this log."""
+
+    code = "ledger-range"
+
+
+class NotPublished(LedgerError):
+    """What was asked for is not under a published checkpoint."""
+
+    code = "not-published"
+
+
+class ProofError(LedgerError):
+    """The proof does not check."""
+
+    code = "proof-invalid"
+
+
+class KeyInvalid(LedgerError):
+    """The verifier key is not well formed, or can't be told from another."""
+
+    code = "vkey-invalid"
+
+
+class NoteInvalid(LedgerError):
+    """The signed note does not parse, or no known key signed it."""
+
+    code = "note-invalid"
+
+
+class LedgerBroken(LedgerError):
+    """The stored log contradicts itself."""
+
+    code = "ledger-broken"
+
+    def __init__(self, why: str, *, log_id: int, index: int) -> None:
+        """Say ``why`` and at which entry ``index`` the contradiction begins."""
+        super().__init__(f"log {log_id} from entry {index}: {why}. Run: ecluse ledger verify")
+        self.why, self.log_id, self.index = why, log_id, index
+
+
+class SignerError(LedgerError):
+    """The signer refuses to sign."""
+
+    code = "signer"
+
+
+class LedgerBehind(SignerError):
+    """The log is shorter than, or differs from, what was signed before."""
+
+    code = "ledger-behind"
+
+    def __init__(self, why: str, *, signed_size: int, size: int) -> None:
+        """Say ``why``; ``signed_size`` was signed last, ``size`` was to be signed."""
+        super().__init__(
+            f"{why}: signed up to {signed_size}, asked to sign {size}. Nothing is signed. "
+            "If the database was rolled back, run: ecluse ledger succeed"
+        )
+        self.why, self.signed_size, self.size = why, signed_size, size
+
+
+class StateMissing(SignerError):
+    """The signer's memory, the file of the last signed checkpoint, is missing."""
+
+    code = "ledger-state-missing"
+
+    def __init__(self, name: str) -> None:
+        """Carry the file's ``name``."""
+        super().__init__(
+            f"{name} is missing: the signer does not know what it signed last and signs nothing. "
+            "Put the file back, or take over a witnessed checkpoint with: ecluse ledger adopt"
+        )
+        self.name = name
+
+
+class StateInvalid(SignerError):
+    """The signer's memory can't be believed."""
+
+    code = "ledger-state-invalid"
+
+    def __init__(self, name: str, why: str) -> None:
+        """Carry the file's ``name`` and ``why`` it is refused."""
+        super().__init__(f"{name}: {why}. Put the right file back, or take over a witnessed checkpoint with: ecluse ledger adopt")
+        self.name, self.why = name, why
+
+
+class StateExists(SignerError):
+    """A checkpoint was signed here before; a new log does not begin over it."""
+
+    code = "ledger-state-exists"
+
+    def __init__(self, name: str) -> None:
+        """Carry the file's ``name``."""
+        super().__init__(f"{name} exists: a log was signed here before. Choose another folder for the new log")
+        self.name = name
+
+
+class SignerHeld(SignerError):
+    """Another process on this host is signing."""
+
+    code = "signer-held"

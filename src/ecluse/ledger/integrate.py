@@ -1,0 +1,181 @@
+"""Integrating: committed entries into tiles, a root, a signed checkpoint. One elected process at a time, within a second of the seal.
+
+A round is one transaction (READ COMMITTED); its steps, and what a crash after each leaves:
+ 1. elect: an advisory lock until the transaction ends, so it works through PgBouncer's transaction mode. Crash: the lock goes with the connection.
+ 2. read: the head, the signer's memory, the entries from the tiles' size to the head's, at most 50,000. Nothing uncommitted is ever seen.
+ 3. tiles: the full ones and the partial right edge are written. Crash: rolled back; tiles are derived anyway.
+ 4. sign: the signer checks that the new tree extends what it signed last, and remembers the new note outside the database. Crash: the note is
+    remembered and unpublished; the next round hashes the same entries again and signs the same head, or a larger one that extends it.
+ 5. publish: the checkpoint's row, then commit. A commit whose outcome is unknown is the crash of 4 or a finished round.
+Recovery is therefore the next round and nothing else. Tiles lost at the right edge are hashed again from the entries, without a signature until the last
+signed size is reached.
+
+The process also keeps house: `ecluse.purge` each minute, `ecluse.ensure_partitions` each hour. A refusal of the signer stops neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+import structlog
+
+from ecluse.db import LOST
+from ecluse.ledger.errors import KeyInvalid, LedgerBehind, LedgerBroken, LedgerError, NotPublished, ProofError, SignerHeld
+from ecluse.ledger.model import Checkpoint, Log, Round, StoredCheckpoint
+from ecluse.ledger.serve import Connection, checkpoint, fold_plan, log_of, query, read_tiles
+from ecluse.ledger.tiles import TileEdge, right_edge
+from ecluse.ledger.tree import check_consistency, leaf_hash, plan_consistency
+
+if TYPE_CHECKING:
+    from ecluse.ledger.sign import Signer
+
+CHUNK: Final = 50_000
+"""Entries that one round takes at most."""
+
+_SLICE: Final = 2_000  # leaves hashed before other tasks get their turn: about 5 ms
+_PAUSE: Final = timedelta(milliseconds=400)  # between rounds when there was nothing more to do
+_PAUSE_REFUSED: Final = timedelta(seconds=2)
+_PURGE_EVERY: Final = timedelta(minutes=1)
+_PARTITIONS_EVERY: Final = timedelta(hours=1)
+
+_log: Final = structlog.get_logger("ecluse.ledger")
+
+
+class Integrator:
+    """Keeps one log's tiles and checkpoints up with its entries. Any number may run; one at a time has the turn.
+
+    ``refusal`` and ``last`` are written by `run` only: why it is not signing (None: it is), and what its last round did.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], signer: Signer, *, log_id: int) -> None:
+        """Work through ``pool`` (role ``ecluse_jobs``) for the log that ``signer`` signs."""
+        self.refusal: LedgerError | None = None
+        self.last: Round | None = None
+        self._pool = pool
+        self._signer = signer
+        self._log_id = log_id
+        self._due = {"purge": 0.0, "ensure_partitions": 0.0}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Integrate and keep house until ``stop`` is set. What refuses or fails is logged, shown in ``refusal``, and tried again."""
+        while not stop.is_set():
+            pause = _PAUSE
+            try:
+                await self._keep_house()
+                self.last = await self.round()
+                pause = timedelta(0) if self.last.behind and self.last.elected else _PAUSE
+                self._settle(None)
+            except SignerHeld:
+                pass  # the other process has the turn
+            except LedgerError as refusal:
+                self._settle(refusal)
+                pause = _PAUSE_REFUSED
+            except (*LOST, asyncpg.PostgresError) as lost:
+                _log.warning("ledger:integrate:failed", code=type(lost).__name__, log_id=self._log_id)
+                pause = _PAUSE_REFUSED
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause.total_seconds())
+
+    def _settle(self, refusal: LedgerError | None) -> None:
+        """Note why nothing is signed; log it when it changes, not at each round."""
+        if (refusal and refusal.code) != (self.refusal and self.refusal.code):
+            if refusal is not None:
+                _log.error("ledger:integrate:refused", code=refusal.code, log_id=self._log_id)
+            else:
+                _log.info("ledger:integrate:resumed", log_id=self._log_id)
+        self.refusal = refusal
+
+    async def _keep_house(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for task, every in (("ensure_partitions", _PARTITIONS_EVERY), ("purge", _PURGE_EVERY)):
+            if now >= self._due[task]:
+                await self._pool.execute(query(task))
+                self._due[task] = now + every.total_seconds()
+
+    async def round(self) -> Round:
+        """Do one round: steps 1 to 5 of the module. Raises `LedgerError` where the log or the signer refuses, and the driver's errors."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            if not await conn.fetchval(query("elect"), self._log_id):
+                return Round(elected=False)
+            with self._signer.hold():
+                return await self._take_turn(conn)
+
+    async def _take_turn(self, conn: Connection) -> Round:
+        log = await self._own_log(conn)
+        signed, _ = await asyncio.to_thread(self._signer.last)
+        if log.size < signed.size:
+            raise LedgerBehind("the log is shorter than what was signed", signed_size=signed.size, size=log.size)
+        begin = await conn.fetchval(query("integrated"), self._log_id) or 0
+        if begin > log.size:
+            raise LedgerBroken("tiles reach beyond the head", log_id=log.id, index=log.size)
+        end = min(log.size, begin + CHUNK)
+        edge = await self._integrate(conn, begin, end)
+        done = Round(elected=True, entries=end - begin, size=end, behind=log.size - end)
+        published = await checkpoint(conn, log.id)
+        floor = max(signed.size, published.size if published else 0)
+        if end < floor:  # tiles were lost: no signature before they are back
+            if not done.behind:
+                raise LedgerBroken("a published checkpoint reaches beyond the head", log_id=log.id, index=end)
+            return done
+        root = edge.root()
+        if signed.size == end and signed.root != root:
+            raise LedgerBehind("the log has another root than what was signed", signed_size=signed.size, size=end)
+        if published is not None and published.size == end:
+            if published.root != root:
+                raise LedgerBroken("the published root is not that of the entries", log_id=log.id, index=0)
+            return done
+        await self._publish(conn, end, root, signed, published)
+        return Round(elected=True, entries=done.entries, size=end, behind=done.behind, published=True)
+
+    async def _own_log(self, conn: Connection) -> Log:
+        log = await log_of(conn, self._log_id)
+        if (log.origin, log.vkey) != (self._signer.origin, self._signer.vkey):
+            raise KeyInvalid("the signer's key and origin are not those of the log")
+        return log
+
+    async def _integrate(self, conn: Connection, begin: int, end: int) -> TileEdge:
+        """Hash the entries [begin, end) into tiles (steps 2 and 3)."""
+        ids = [(tile.level, tile.index) for tile in right_edge(begin)]
+        try:
+            edge = TileEdge.load(begin, await read_tiles(conn, self._log_id, ids))
+        except NotPublished as missing:
+            raise LedgerBroken(str(missing), log_id=self._log_id, index=begin) from missing
+        if begin == end:
+            return edge
+        rows = await conn.fetch(query("entries_of"), self._log_id, begin, end)
+        for expected, row in enumerate(rows, begin):
+            if row["index"] != expected:
+                raise LedgerBroken("an entry is missing", log_id=self._log_id, index=expected)
+        if len(rows) != end - begin:
+            raise LedgerBroken("an entry is missing", log_id=self._log_id, index=begin + len(rows))
+        for at in range(0, len(rows), _SLICE):
+            edge.extend([leaf_hash(row["leaf"]) for row in rows[at : at + _SLICE]])
+            await asyncio.sleep(0)
+        tiles = edge.take_full() + edge.partial()
+        levels, indexes = [tile[0] for tile, _ in tiles], [tile[1] for tile, _ in tiles]
+        await conn.execute(query("put_tiles"), self._log_id, levels, indexes, [raw for _, raw in tiles])
+        return edge
+
+    async def _publish(self, conn: Connection, size: int, root: bytes, signed: Checkpoint, published: StoredCheckpoint | None) -> None:
+        """Sign the head (step 4), then publish it (step 5)."""
+        proof = await self._proof(conn, signed.size, size)
+        if published is not None and published.size not in (0, signed.size):
+            try:
+                check_consistency(published.size, size, published.root, root, await self._proof(conn, published.size, size))
+            except ProofError as bad:
+                raise LedgerBehind("the log does not extend what was published", signed_size=published.size, size=size) from bad
+        note = await asyncio.to_thread(self._signer.sign, size, root, proof)
+        await conn.execute(query("publish"), self._log_id, size, root, note)
+
+    async def _proof(self, conn: Connection, old_size: int, new_size: int) -> list[bytes]:
+        """Return the consistency proof that the signer wants: none from the empty log."""
+        if old_size == 0:
+            return []
+        try:
+            return await fold_plan(conn, self._log_id, plan_consistency(old_size, new_size))
+        except NotPublished as missing:
+            raise LedgerBroken("a tile is missing", log_id=self._log_id, index=0) from missing

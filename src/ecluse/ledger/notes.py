@@ -1,0 +1,249 @@
+"""Signed notes, verifier keys and checkpoints (C2SP signed-note 1.0, tlog-checkpoint 1.0), parsed strictly. Pure.
+
+A note is text that ends in a newline, an empty line, then signature lines::
+
+    example.org/ecluse/main                          origin
+    20852163                                         size, canonical decimal
+    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=     root, base64
+
+    — example.org/ecluse/main Az3grlgtzPICa5OS8n…    em dash, key name, base64(key id[4] || signature)
+
+UTF-8, no control character but the newline, at most 1,000,000 bytes and 100 signatures. Keys are Ed25519 (type 0x01)::
+
+    key id = SHA-256(name || 0x0A || 0x01 || public key[32])[:4]        vkey = name "+" hex(key id) "+" base64(0x01 || public key)
+
+Each thing has one spelling; all else is refused, never repaired. The rules that other readers get wrong:
+ 1. Lines end in U+000A and nothing else (``str.splitlines`` knows eleven more).
+ 2. A number is ASCII digits without leading zero (``int()`` takes ``1_0``, ``+7``, blanks and other scripts' digits).
+ 3. Base64 is standard, padded, without stray bits: it must re-encode to itself.
+ 4. A vkey is split at its first two ``+`` (base64 holds ``+``), and its id must be the hash of its key.
+ 5. A bad signature by a known key refuses the note; unknown keys, known names with unknown ids included, are ignored; order does not matter.
+
+Vectors: ``tests/vectors/c2sp/``.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as BadBase64
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ecluse.ledger.errors import KeyInvalid, NoteInvalid
+from ecluse.ledger.model import HASH_BYTES, MAX_SIZE, Checkpoint, Note, Signature, Verifier
+from ecluse.ledger.tree import EMPTY_ROOT
+
+ED25519: Final = b"\x01"
+MAX_NOTE_BYTES: Final = 1_000_000
+MAX_SIGNATURES: Final = 100
+
+_KEY_BYTES: Final = 32
+_KEY_ID_BYTES: Final = 4
+_DASH: Final = "\u2014 "
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_KEY_ID_HEX: Final = re.compile(r"[0-9a-f]{8}")
+
+
+# ── spellings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def parse_base64(text: str) -> bytes:
+    """Read canonical standard base64 (rule 3). Raises `ValueError`."""
+    try:
+        raw = b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, BadBase64) as bad:
+        raise ValueError("not base64") from bad
+    if b64encode(raw).decode("ascii") != text:
+        raise ValueError("base64 of another spelling")
+    return raw
+
+
+def parse_decimal(text: str) -> int:
+    """Read a canonical decimal up to 2^63 - 1 (rule 2). Raises `ValueError`."""
+    if _DECIMAL.fullmatch(text) is None or (number := int(text)) > MAX_SIZE:
+        raise ValueError("not a canonical decimal below 2^63")
+    return number
+
+
+def is_key_name(name: str) -> bool:
+    """Tell whether ``name`` may name a key: not empty, no white space, no control character, no ``+``."""
+    return bool(name) and "+" not in name and not any(one.isspace() or one < " " for one in name) and _is_utf8(name)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def verifier_of(name: str, public_key: bytes) -> Verifier:
+    """Return the verifier of an Ed25519 key (32 bytes, RFC 8032) under ``name``. Raises `KeyInvalid`."""
+    if not is_key_name(name):
+        raise KeyInvalid("a key name is not empty and has no white space, control character or plus")
+    if len(public_key) != _KEY_BYTES:
+        raise KeyInvalid("an Ed25519 public key has 32 bytes")
+    key_id = sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:_KEY_ID_BYTES]
+    return Verifier(name=name, key_id=key_id, public_key=public_key)
+
+
+def verifier_of_key(name: str, key: Ed25519PrivateKey) -> Verifier:
+    """Return the verifier that belongs to a private key. Raises `KeyInvalid` for the name."""
+    return verifier_of(name, key.public_key().public_bytes_raw())
+
+
+def format_vkey(verifier: Verifier) -> str:
+    """Write a verifier key: ``name+hex+base64``."""
+    return f"{verifier.name}+{verifier.key_id.hex()}+{b64encode(ED25519 + verifier.public_key).decode('ascii')}"
+
+
+def parse_vkey(text: str) -> Verifier:
+    """Read a verifier key of type Ed25519 (rule 4). Raises `KeyInvalid`."""
+    parts = text.split("+", 2)
+    if len(parts) != 3:
+        raise KeyInvalid("a verifier key has the form name+id+key")
+    name, key_id, encoded = parts
+    if _KEY_ID_HEX.fullmatch(key_id) is None:
+        raise KeyInvalid("a key id is 8 lower-case hex digits")
+    try:
+        raw = parse_base64(encoded)
+    except ValueError as bad:
+        raise KeyInvalid("the key is not canonical base64") from bad
+    if raw[:1] != ED25519:
+        raise KeyInvalid("the key is not of type Ed25519 (0x01)")
+    verifier = verifier_of(name, raw[1:])
+    if verifier.key_id.hex() != key_id:
+        raise KeyInvalid("the key id is not the hash of the key")
+    return verifier
+
+
+# ── notes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sign(text: str, name: str, key: Ed25519PrivateKey) -> str:
+    """Sign ``text`` (ends in a newline) with one key and return the whole note. Raises `NoteInvalid`, `KeyInvalid`."""
+    _refuse_characters(text)
+    if not text.endswith("\n"):
+        raise NoteInvalid("a note's text ends in a newline")
+    verifier = verifier_of_key(name, key)
+    return f"{text}\n{_DASH}{name} {b64encode(verifier.key_id + key.sign(text.encode())).decode('ascii')}\n"
+
+
+def open_note(raw: bytes | str, known: Iterable[Verifier]) -> Note:
+    """Open a signed note with the keys that are ``known`` (rules 1, 3 and 5).
+
+    Raises `NoteInvalid` if it does not parse, a known key's signature is bad, or no known key signed; `KeyInvalid` if two known keys share name and id.
+    """
+    keys = _by_name_and_id(known)
+    text, signatures = _split(raw)
+    signed = text.encode()
+    signed_by: dict[tuple[str, bytes], Verifier] = {}
+    ignored: list[Signature] = []
+    for one in signatures:
+        verifier = keys.get((one.name, one.key_id))
+        if verifier is None:
+            ignored.append(one)
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(verifier.public_key).verify(one.signature, signed)
+        except (InvalidSignature, ValueError) as bad:
+            raise NoteInvalid("the signature of a known key is bad") from bad
+        signed_by[one.name, one.key_id] = verifier
+    if not signed_by:
+        raise NoteInvalid("no known key signed the note")
+    return Note(text=text, signed_by=tuple(signed_by.values()), ignored=tuple(ignored))
+
+
+def _by_name_and_id(known: Iterable[Verifier]) -> dict[tuple[str, bytes], Verifier]:
+    keys: dict[tuple[str, bytes], Verifier] = {}
+    for verifier in known:
+        if keys.setdefault((verifier.name, verifier.key_id), verifier) != verifier:
+            raise KeyInvalid("two known keys share name and id")
+    return keys
+
+
+def _refuse_characters(text: str) -> None:
+    if any(one < " " and one != "\n" for one in text):
+        raise NoteInvalid("a note has no control character but the newline")
+    if not _is_utf8(text):
+        raise NoteInvalid("a note is UTF-8")
+
+
+def _split(raw: bytes | str) -> tuple[str, Sequence[Signature]]:
+    """Split a note at its last empty line into text and signatures; all of them have to parse."""
+    if len(raw) > MAX_NOTE_BYTES:
+        raise NoteInvalid("the note is too large")
+    try:
+        note = raw.decode("utf-8") if isinstance(raw, bytes) else raw
+    except UnicodeDecodeError as bad:
+        raise NoteInvalid("a note is UTF-8") from bad
+    _refuse_characters(note)
+    text, gap, tail = note.rpartition("\n\n")
+    if not gap or not tail.endswith("\n"):
+        raise NoteInvalid("a note is text, an empty line and signature lines")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteInvalid("the note has too many signatures")
+    return text + "\n", [_signature(line) for line in lines]
+
+
+def _signature(line: str) -> Signature:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not is_key_name(name):
+        raise NoteInvalid("a signature line is a dash, a key name and base64")
+    try:
+        raw = parse_base64(encoded)
+    except ValueError as bad:
+        raise NoteInvalid("a signature is not canonical base64") from bad
+    if len(raw) <= _KEY_ID_BYTES:
+        raise NoteInvalid("a signature is a key id and at least one byte")
+    return Signature(name=name, key_id=raw[:_KEY_ID_BYTES], signature=raw[_KEY_ID_BYTES:])
+
+
+# ── checkpoints ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def format_checkpoint(checkpoint: Checkpoint) -> str:
+    """Write a checkpoint's text, unsigned. Raises `NoteInvalid` for what could not be read back."""
+    lines = (checkpoint.origin, str(checkpoint.size), b64encode(checkpoint.root).decode("ascii"), *checkpoint.extensions)
+    text = "".join(f"{line}\n" for line in lines)
+    if parse_checkpoint(text) != checkpoint:
+        raise NoteInvalid("a line of the checkpoint holds a newline")
+    return text
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Read a checkpoint's text (of an opened note; unopened it proves nothing). Raises `NoteInvalid`."""
+    _refuse_characters(text)
+    lines = text.split("\n")
+    if len(lines) < 4 or lines.pop() or "" in lines:
+        raise NoteInvalid("a checkpoint has an origin, a size and a root, each on its line, and no empty line")
+    try:
+        size, root = parse_decimal(lines[1]), parse_base64(lines[2])
+    except ValueError as bad:
+        raise NoteInvalid("the size or the root of the checkpoint has another spelling") from bad
+    if len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT):
+        raise NoteInvalid("the root is not of 32 bytes, or not the empty tree's at size 0")
+    return Checkpoint(origin=lines[0], size=size, root=root, extensions=tuple(lines[3:]))
+
+
+def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
+    """Sign a checkpoint with the log's key, which is named by the origin. Whether it *may* be signed is not decided here."""
+    return sign(format_checkpoint(checkpoint), checkpoint.origin, key)
+
+
+def open_checkpoint(raw: bytes | str, known: Iterable[Verifier], origin: str) -> Checkpoint:
+    """Open a signed checkpoint of the log ``origin``. Raises `NoteInvalid`, also for another origin."""
+    checkpoint = parse_checkpoint(open_note(raw, known).text)
+    if checkpoint.origin != origin:
+        raise NoteInvalid("the checkpoint is of another log")
+    return checkpoint

@@ -1,0 +1,120 @@
+"""The two statements that write the ledger, as typed calls. All else about them is in ``migrations/0002_pre_door.sql``.
+
+Trusted store: it may lose nothing. A call that raises has *not sealed*, also when the commit's outcome is unknown: nothing may be released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from ecluse.db import Connection
+from ecluse.ledger.errors import ClockUntrusted, LedgerStale
+from ecluse.ledger.fields import Committed
+
+SEAL: Final = (
+    "select n, outcome, index, scope from ecluse.seal("
+    "$1::smallint, $2::bigint, $3::timestamptz, $4::boolean, "
+    "$5::text[], $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bytea[], "
+    "$10::text[], $11::text[], $12::text[], $13::bytea[], $14::integer[], $15::bigint[], "
+    "$16::text[], $17::text[], $18::integer[], $19::text[], $20::text[], $21::text[], $22::text[], "
+    "$23::bytea[], $24::text[], $25::bytea[], "
+    "$26::integer[], $27::text[], $28::text[], $29::integer[])"
+)
+CONTROL: Final = (
+    "select outcome, index, control_seq from ecluse.control("
+    "$1::smallint, $2::bigint, $3::timestamptz, $4::bytea, $5::text, $6::text, $7::text, $8::bytea, $9::text, $10::jsonb)"
+)
+HEAD: Final = "select size, control_seq, ecluse.clock() as at from ecluse.ledger_head where log_id = $1::smallint"
+
+
+class SealRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a batch, as `seal` takes it. ``spends``: ``(unit, scope, limit)`` of each budget."""
+
+    kind: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    slot: int | None
+    proof: bytes | None
+    client: str
+    endpoint: str
+    key: str | None
+    body_hash: bytes
+    entries: int
+    index: int | None
+    processor: str
+    handle: str
+    max_reads: int
+    subject: str | None
+    agent: str
+    disclosure: str
+    event: str
+    committed: Committed
+    spends: tuple[tuple[str, str, int], ...]
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one row: `seal`'s outcome word, the entry's index if it was sealed, the budget that refused it."""
+
+    outcome: str
+    index: int
+    scope: str
+
+
+async def seal(connection: Connection, log_id: int, control_seq: int, at: datetime, rows: Sequence[SealRow], *, atomic: bool = False) -> list[Sealed]:
+    """Seal a batch in one autocommitted statement and return one outcome a row, in order.
+
+    ``at``: the database's clock when the batch was gathered; ``control_seq``: the head's at the same instant. Raises the driver's errors.
+    """
+    spends = [(place, *spend) for place, row in enumerate(rows, 1) for spend in row.spends]
+    records = await connection.fetch(
+        SEAL, log_id, control_seq, at, atomic,
+        [r.kind for r in rows], [r.valid_from for r in rows], [r.valid_until for r in rows], [r.slot for r in rows], [r.proof for r in rows],
+        [r.client for r in rows], [r.endpoint for r in rows], [r.key for r in rows], [r.body_hash for r in rows], [r.entries for r in rows],
+        [r.index for r in rows], [r.processor for r in rows], [r.handle for r in rows], [r.max_reads for r in rows], [r.subject for r in rows],
+        [r.agent for r in rows], [r.disclosure for r in rows], [r.event for r in rows],
+        [r.committed.leaf for r in rows], [r.committed.fields for r in rows], [r.committed.salts for r in rows],
+        [s[0] for s in spends], [s[1] for s in spends], [s[2] for s in spends], [s[3] for s in spends],
+    )  # fmt: skip
+    if len(records) != len(rows):
+        raise AssertionError("impossible: seal() answers every row")
+    return [Sealed(outcome=r[1], index=-1 if r[2] is None else r[2], scope=r[3] or "") for r in records]
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """A log's head and the database's clock at that instant."""
+
+    size: int
+    control_seq: int
+    at: datetime
+
+
+async def read_head(connection: Connection, log_id: int) -> Head:
+    """Read a log's head without locking it. Raises `AssertionError` where the log was never opened."""
+    row = await connection.fetchrow(HEAD, log_id)
+    if row is None:
+        raise AssertionError("impossible: a log without a head")
+    return Head(size=row["size"], control_seq=row["control_seq"], at=row["at"])
+
+
+async def control(
+    connection: Connection, log_id: int, head: Head, committed: Committed, *, event: str, processor: str | None, act: str, body: str
+) -> tuple[int, int]:
+    """Seal one control entry with its effect; return its index and the new control_seq.
+
+    ``head``: as read when the entry was composed. ``body``: JSON text, as the act's branch in ``ecluse.control`` lists. Raises `LedgerStale` when another
+    control entry came between (compose again), `ClockUntrusted`, and the driver's errors for a broken rule.
+    """
+    row = await connection.fetchrow(
+        CONTROL, log_id, head.control_seq, head.at, committed.leaf, event, processor, committed.fields, committed.salts, act, body
+    )
+    if row is None:
+        raise AssertionError("impossible: control() answers one row")
+    if row["outcome"] == "stale":
+        raise LedgerStale
+    if row["outcome"] == "clock-untrusted":
+        raise ClockUntrusted
+    return row["index"], row["control_seq"]

@@ -1,0 +1,285 @@
+-- the one door: gather, seal, control, spend
+-- depends: 0001_pre_core
+-- migrate: apply
+-- What the gate knows before it plans: one row a request, all of one snapshot, with the control_seq that makes it valid.
+-- The settings keep every look-up an index probe, also on tables that were empty when the plan was made (a cached hashed
+-- sub-plan or a sequential scan there halves the speed within seconds).
+create function ecluse.gather(p_log smallint, p_processor text[], p_handle text[], p_agent text[], p_client text[], p_endpoint text[], p_key text[])
+returns table (n bigint, control_seq bigint, at timestamptz, purpose text, session_id text, starts_at timestamptz, ends_at timestamptz, subject_ref text, cancelled boolean,
+               enrolment_id text, roster boolean, holds jsonb, idem_hash bytea, idem_index bigint, idem_entries integer, idem_sealed_at timestamptz)
+language plpgsql stable
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select u.n, h.control_seq, ecluse.clock(), a.purpose, a.session_id, a.starts_at, a.ends_at, a.subject_ref, a.cancelled_at is not null, a.enrolment_id,
+         case when r.some is null then null else m.one is not null end, p.holds, i.request_hash, i.index, i.entries, i.sealed_at
+  from ecluse.ledger_head h
+  cross join unnest(p_processor, p_handle, p_agent, p_client, p_endpoint, p_key) with ordinality as u (processor, handle, agent, client, endpoint, key, n)
+  left join lateral (
+    select s.purpose, s.id as session_id, s.starts_at, s.ends_at, x.subject_ref, x.cancelled_at, x.enrolment_id
+    from ecluse.appointment x
+    join ecluse.schedule_import f on f.id = x.import_id and f.applied_at is not null
+    join ecluse.session s on s.id = x.session_id
+    where x.processor_id = u.processor and x.id = u.handle limit 1) a on true
+  left join lateral (select 1 as some from ecluse.session_agent g where g.session_id = a.session_id limit 1) r on true
+  left join lateral (select 1 as one from ecluse.session_agent g where g.session_id = a.session_id and g.agent_id = u.agent limit 1) m on true
+  left join lateral (
+    select jsonb_agg(jsonb_build_array(o.id, o.effect, extract(epoch from o.from_at), case when o.until_at = 'infinity' then null else extract(epoch from o.until_at) end)) as holds
+    from ecluse.hold o where o.scope = 'person' and o.scope_id = a.subject_ref and o.released_at is null) p on true
+  left join lateral (
+    select k.request_hash, k.index, k.entries, k.sealed_at from ecluse.idempotency k
+    where k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key and k.sealed_at > ecluse.clock() - interval '10 minutes' limit 1) i on true
+  where h.log_id = p_log;
+end $$;
+
+-- The only writer of head, entries, openings, budgets, keys and proofs. Call it alone, in autocommit, at READ COMMITTED: one call is one commit.
+-- Arrays are parallel, one place a request; the s_ arrays hold the budgets that a grant spends (s_n: place of its request, 1-based).
+-- kind: grant | refuse | redeliver. A batch never holds one proof, or one (client, endpoint, key), twice: the caller defers the second.
+-- Whole-batch outcomes (every row): stale (control_seq moved, or the plan is older than 5 s), clock-untrusted.
+-- Row outcomes: sealed (index set) | redelivered | replay | key-used | outside | budget (scope named) | redelivery-spent
+--   | again (a place in this batch may come free: plan it in the next) | group (p_atomic and another row failed).
+-- Anything but sealed and redelivered has written nothing, the proof included.
+create function ecluse.seal(
+  p_log smallint, p_seq bigint, p_at timestamptz, p_atomic boolean,
+  p_kind text[], p_from timestamptz[], p_until timestamptz[], p_slot integer[], p_proof bytea[],
+  p_client text[], p_endpoint text[], p_key text[], p_hash bytea[], p_entries integer[], p_index bigint[],
+  p_processor text[], p_handle text[], p_max_reads integer[], p_subject text[], p_agent text[], p_disclosure text[], p_event text[],
+  p_leaf bytea[], p_fields text[], p_salts bytea[],
+  s_n integer[], s_unit text[], s_scope text[], s_limit integer[])
+returns table (n bigint, outcome text, index bigint, scope text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+  head ecluse.ledger_head; t timestamptz; th timestamptz; td timestamptz; tm timestamptz;
+begin
+  -- 1 the head's lock, before anything else is read
+  select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
+  -- 2 the clock, in a statement that begins after the lock is held: one inside the locking statement is older by the whole wait
+  t := ecluse.clock();
+  -- 3 is the plan still the truth?
+  if head.control_seq <> p_seq or t - p_at > interval '5 seconds' then
+    return query select g.i::bigint, 'stale'::text, null::bigint, null::text from generate_subscripts(p_kind, 1) as g (i); return;
+  end if;
+  if t < head.last_at or t < p_at then
+    return query select g.i::bigint, 'clock-untrusted'::text, null::bigint, null::text from generate_subscripts(p_kind, 1) as g (i); return;
+  end if;
+  th := date_trunc('hour', t, 'UTC'); td := date_trunc('day', t, 'UTC'); tm := date_trunc('month', t, 'UTC');
+  -- 4 one statement: judge each request, then write what stands
+  return query
+  with asked as materialized (
+    select u.*, case
+        when pr.one is not null then 'replay'
+        when u.kind = 'redeliver' and u.key is not null and (im.sealed_at is null or im.index <> u.idx) then 'again'
+        when u.kind = 'redeliver' and im.redeliveries >= 5 then 'redelivery-spent'
+        when u.kind = 'grant' and im.sealed_at is not null then 'key-used'
+        when u.kind <> 'refuse' and (t < u.valid_from or t >= u.valid_until) then 'outside'
+        when u.kind = 'grant' and ap.reads >= u.max_reads then 'budget'
+        when u.kind = 'grant' and ap.reads is null then 'again'
+        when u.kind = 'grant' and ap.reads + row_number() over (partition by u.kind, u.processor, u.handle order by u.n) > u.max_reads then 'again'
+      end as failed
+    from unnest(p_kind, p_from, p_until, p_slot, p_proof, p_client, p_endpoint, p_key, p_hash, p_entries, p_index, p_processor, p_handle, p_max_reads,
+                p_subject, p_agent, p_disclosure, p_event, p_leaf, p_fields, p_salts) with ordinality
+      as u (kind, valid_from, valid_until, slot, proof, client, endpoint, key, hash, entries, idx, processor, handle, max_reads, subject, agent, disclosure, event, leaf, fields, salts, n)
+    left join lateral (select 1 as one from ecluse.proof_spent x where x.slot = u.slot and x.digest = u.proof limit 1) pr on true
+    left join lateral (
+      select k.index, k.redeliveries, k.sealed_at from ecluse.idempotency k
+      where k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key and k.sealed_at > t - interval '10 minutes' limit 1) im on true
+    left join lateral (select x.reads from ecluse.appointment x where u.kind = 'grant' and x.processor_id = u.processor and x.id = u.handle limit 1) ap on true
+  ), spend as materialized (
+    -- the budgets that requests still standing would spend, with what is spent already
+    select s.n, s.unit, b.bucket, s.scope, s.lim, a.subject, seen.one as seen, coalesce(c.persons, 0) as base
+    from unnest(s_n, s_unit, s_scope, s_limit) as s (n, unit, scope, lim)
+    join asked a on a.n = s.n and a.failed is null
+    cross join lateral (select case s.unit when 'h' then th when 'd' then td else tm end as bucket) b
+    left join lateral (
+      select 1 as one from ecluse.budget_person x where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope and x.subject_ref = a.subject limit 1) seen on true
+    left join lateral (select x.persons from ecluse.budget_count x where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope limit 1) c on true
+  ), over as (
+    -- a person new to a full budget; definitive when it was full before this batch, else another request of the batch may yet fall away
+    select f.unit, f.scope, f.subject, f.base >= f.lim as definitive
+    from (select g.unit, g.scope, g.subject, g.base, g.lim, row_number() over (partition by g.unit, g.scope order by g.first) as rank
+          from (select x.unit, x.scope, x.subject, min(x.n) as first, min(x.lim) as lim, min(x.base) as base
+                from spend x where x.seen is null group by x.unit, x.scope, x.subject) g) f
+    where f.base + f.rank > f.lim
+  ), spent as (
+    select s.n, bool_or(o.definitive) as definitive, min(s.unit || ':' || s.scope) filter (where o.definitive) as scope
+    from spend s join over o on o.unit = s.unit and o.scope = s.scope and o.subject = s.subject group by s.n
+  ), judged as materialized (
+    select a.*, case when a.failed is not null then a.failed when sp.n is null then null when sp.definitive then 'budget' else 'again' end as why,
+           case when a.failed = 'budget' then 'reads' else sp.scope end as why_scope
+    from asked a left join spent sp on sp.n = a.n
+  ), stands as materialized (
+    select j.*, case when j.kind <> 'redeliver' then head.size - 1 + row_number() over (partition by j.kind = 'redeliver' order by j.n) end as at_index
+    from judged j
+    where j.why is null and not (p_atomic and exists (select 1 from judged x where x.why is not null))
+  ), w_proof as (
+    insert into ecluse.proof_spent (slot, digest) select s.slot, s.proof from stands s where s.proof is not null
+  ), w_entry as (
+    insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at) select p_log, s.at_index, s.leaf, t from stands s where s.kind <> 'redeliver'
+  ), w_opening as (
+    insert into ecluse.opening (log_id, index, sealed_at, event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts)
+    select p_log, s.at_index, t, s.event, s.disclosure, s.processor, s.agent, s.subject, s.fields, s.salts from stands s where s.kind <> 'redeliver'
+  ), w_idem as (
+    insert into ecluse.idempotency as i (client_id, endpoint, key, request_hash, log_id, index, entries, sealed_at)
+    select s.client, s.endpoint, s.key, s.hash, p_log, s.at_index, s.entries, t from stands s where s.kind = 'grant' and s.key is not null
+    on conflict on constraint idempotency_pk do update
+      set request_hash = excluded.request_hash, log_id = excluded.log_id, index = excluded.index, entries = excluded.entries, sealed_at = excluded.sealed_at, redeliveries = 0
+      where i.sealed_at <= t - interval '10 minutes'
+  ), w_again as (
+    update ecluse.idempotency k set redeliveries = k.redeliveries + 1 from stands s
+    where s.kind = 'redeliver' and k.client_id = s.client and k.endpoint = s.endpoint and k.key = s.key
+  ), w_person as (
+    insert into ecluse.budget_person (unit, bucket, scope, subject_ref)
+    select distinct x.unit, x.bucket, x.scope, x.subject from spend x join stands s on s.n = x.n where x.seen is null
+    returning unit, bucket, budget_person.scope
+  ), w_count as (
+    insert into ecluse.budget_count as b (unit, bucket, scope, persons)
+    select p.unit, p.bucket, p.scope, count(*) from w_person p group by p.unit, p.bucket, p.scope order by 1, 2, 3
+    on conflict on constraint budget_count_pk do update set persons = b.persons + excluded.persons
+  ), w_reads as (
+    update ecluse.appointment a set reads = a.reads + g.reads
+    from (select s.processor, s.handle, count(*)::integer as reads from stands s where s.kind = 'grant' group by s.processor, s.handle) g
+    where a.processor_id = g.processor and a.id = g.handle
+  ), w_head as (
+    update ecluse.ledger_head l set size = l.size + g.entries, last_at = t
+    from (select count(*) filter (where s.kind <> 'redeliver') as entries, count(*) as rows from stands s) g
+    where l.log_id = p_log and g.rows > 0
+  )
+  select j.n, case when s.n is null then coalesce(j.why, 'group') when s.kind = 'redeliver' then 'redelivered' else 'sealed' end, s.at_index, j.why_scope
+  from judged j left join stands s on s.n = j.n order by j.n;
+end $$;
+
+-- A single-use proof outside a seal (token endpoint, control requests). True: it was fresh and is now spent.
+create function ecluse.spend(p_slot integer, p_digest bytea) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into ecluse.proof_spent (slot, digest) values (p_slot, p_digest) on conflict do nothing;
+  return found;
+end $$;
+
+-- What has served its time goes: proofs past their life, keys past ten minutes, counts of hours, days and months that are over.
+create function ecluse.purge() returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare t timestamptz := ecluse.clock();
+begin
+  delete from ecluse.proof_spent where slot < floor(extract(epoch from t) / 60) - 15;
+  delete from ecluse.idempotency where sealed_at < t - interval '20 minutes';
+  delete from ecluse.budget_person where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days');
+  delete from ecluse.budget_count where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days');
+end $$;
+
+-- Every change of what may be disclosed: its entry and its effect in one transaction, under the same lock as a seal.
+-- p_act names the effect, p_body holds its facts (each branch lists them). Outcomes: sealed | stale | clock-untrusted; a broken rule
+-- (unknown processor, identity taken) raises with the constraint's name and nothing is written.
+create function ecluse.control(p_log smallint, p_seq bigint, p_at timestamptz, p_leaf bytea, p_event text, p_processor text, p_fields text, p_salts bytea, p_act text, p_body jsonb)
+returns table (outcome text, index bigint, control_seq bigint)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare head ecluse.ledger_head; t timestamptz; seq bigint;
+begin
+  select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
+  t := ecluse.clock();
+  if head.control_seq <> p_seq or t - p_at > interval '5 seconds' then
+    return query select 'stale'::text, null::bigint, head.control_seq; return;
+  end if;
+  if t < head.last_at or t < p_at then
+    return query select 'clock-untrusted'::text, null::bigint, head.control_seq; return;
+  end if;
+  seq := head.control_seq + 1;
+  insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at) values (p_log, head.size, p_leaf, t);
+  insert into ecluse.opening (log_id, index, sealed_at, event, processor_id, fields, salts) values (p_log, head.size, t, p_event, p_processor, p_fields, p_salts);
+  update ecluse.ledger_head l set size = head.size + 1, control_seq = seq, last_at = t where l.log_id = p_log;
+  case p_act
+    when 'log:open' then null;
+    when 'processor:add' then   -- id, name
+      insert into ecluse.processor (id, name, log_id, added_at) values (p_body ->> 'id', p_body ->> 'name', p_log, t);
+    when 'agent:add' then       -- id, label
+      insert into ecluse.agent (id, processor_id, label, added_at) values (p_body ->> 'id', p_processor, p_body ->> 'label', t);
+    when 'client:add' then      -- id, role, label, keys: [{thumbprint, alg, jwk}]
+      insert into ecluse.client (id, role, processor_id, label, added_at) values (p_body ->> 'id', p_body ->> 'role', p_processor, p_body ->> 'label', t);
+      insert into ecluse.client_key (client_id, thumbprint, alg, jwk, added_at)
+      select p_body ->> 'id', k ->> 'thumbprint', k ->> 'alg', k ->> 'jwk', t from jsonb_array_elements(p_body -> 'keys') k;
+    when 'key:add' then         -- client, thumbprint, alg, jwk
+      insert into ecluse.client_key (client_id, thumbprint, alg, jwk, added_at)
+      values (p_body ->> 'client', p_body ->> 'thumbprint', p_body ->> 'alg', p_body ->> 'jwk', t);
+    when 'key:revoke' then      -- client, thumbprint
+      update ecluse.client_key set revoked_at = t where client_id = p_body ->> 'client' and thumbprint = p_body ->> 'thumbprint' and revoked_at is null;
+      if not found then raise exception 'no such key in use' using errcode = 'no_data_found', constraint = 'client_key_in_use'; end if;
+    when 'contract:apply' then  -- version, reference, text, hash, actor
+      insert into ecluse.contract (processor_id, version, reference, text, hash, applied_seq, applied_at, applied_by)
+      values (p_processor, (p_body ->> 'version')::integer, p_body ->> 'reference', p_body ->> 'text', p_body ->> 'hash', seq, t, p_body ->> 'actor');
+    when 'hold:place' then      -- id, scope, scope_id, effect, reason, actor, from (null: now), until (null: until released)
+      insert into ecluse.hold (id, scope, scope_id, effect, reason, placed_by, from_at, until_at)
+      values (p_body ->> 'id', p_body ->> 'scope', p_body ->> 'scope_id', p_body ->> 'effect', p_body ->> 'reason', p_body ->> 'actor',
+              coalesce((p_body ->> 'from')::timestamptz, t), coalesce((p_body ->> 'until')::timestamptz, 'infinity'));
+    when 'hold:release' then    -- id
+      update ecluse.hold set released_at = t where id = p_body ->> 'id' and released_at is null;
+      if not found then raise exception 'no such hold in force' using errcode = 'no_data_found', constraint = 'hold_in_force'; end if;
+    when 'schedule:apply' then  -- import, moves: [{session, site, room, starts_at, ends_at, agents: []}], cancels: [appointment], reinstates: [appointment]
+      perform ecluse.apply_schedule(p_body, seq, t);
+    else raise exception 'unknown act' using errcode = 'invalid_parameter_value';
+  end case;
+  return query select 'sealed'::text, head.size, seq;
+end $$;
+
+-- The short end of an import, inside control(): moves, cancellations, and the instant in which the loaded rows take effect.
+-- Loading them (session, session_agent, enrolment, appointment rows with this import's id) happened before, without the head's lock.
+create function ecluse.apply_schedule(p_body jsonb, p_seq bigint, p_now timestamptz) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  update ecluse.session s set site_id = m ->> 'site', room = m ->> 'room', starts_at = (m ->> 'starts_at')::timestamptz, ends_at = (m ->> 'ends_at')::timestamptz, changed_seq = p_seq
+  from jsonb_array_elements(p_body -> 'moves') m where s.id = m ->> 'session';
+  delete from ecluse.session_agent g using jsonb_array_elements(p_body -> 'moves') m where g.session_id = m ->> 'session';
+  insert into ecluse.session_agent (session_id, agent_id)
+  select m ->> 'session', a from jsonb_array_elements(p_body -> 'moves') m, jsonb_array_elements_text(m -> 'agents') a;
+  update ecluse.appointment a set cancelled_at = p_now from jsonb_array_elements_text(p_body -> 'cancels') c (id), ecluse.processor p
+  where a.processor_id = p.id and a.id = c.id and a.cancelled_at is null;
+  update ecluse.appointment a set cancelled_at = null from jsonb_array_elements_text(p_body -> 'reinstates') c (id), ecluse.processor p
+  where a.processor_id = p.id and a.id = c.id and a.cancelled_at is not null;
+  insert into ecluse.schedule_change (processor_id, seq, ordinal, kind, session_id, appointment_id, changed_at)
+  select s.processor_id, p_seq, row_number() over (), c.kind, s.id, c.appointment, p_now
+  from (select 'moved' as kind, m ->> 'session' as session, null as appointment from jsonb_array_elements(p_body -> 'moves') m
+        union all
+        select k.kind, a.session_id, a.id from (
+          select 'cancelled' as kind, c as id from jsonb_array_elements_text(p_body -> 'cancels') c
+          union all select 'reinstated', c from jsonb_array_elements_text(p_body -> 'reinstates') c) k
+        cross join ecluse.processor p join ecluse.appointment a on a.processor_id = p.id and a.id = k.id) c
+  join ecluse.session s on s.id = c.session;
+  update ecluse.schedule_import set applied_at = p_now where id = p_body ->> 'import' and applied_at is null;
+  if not found then raise exception 'no such pending import' using errcode = 'no_data_found', constraint = 'schedule_import_pending'; end if;
+end $$;
+
+-- Rows may only be loaded under an import that is still pending, and the import can't be applied while they are being loaded
+-- (the share lock here and the update there exclude each other). So nothing takes effect that its control entry did not see.
+create function ecluse.refuse_unsealed_rows() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare f text;
+begin
+  for f in select distinct r.import_id from loaded r loop
+    perform 1 from ecluse.schedule_import i where i.id = f and i.applied_at is null for share;
+    if not found then raise exception 'rows may only be loaded under a pending import' using errcode = 'integrity_constraint_violation'; end if;
+  end loop;
+  return null;
+end $$;
+create trigger session_sealed after insert on ecluse.session referencing new table as loaded for each statement execute function ecluse.refuse_unsealed_rows();
+create trigger appointment_sealed after insert on ecluse.appointment referencing new table as loaded for each statement execute function ecluse.refuse_unsealed_rows();
+
+-- An import that was loaded and never applied leaves rows without effect; the next import of its source clears them.
+create function ecluse.drop_pending(p_source text) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare f text; dropped integer := 0;
+begin
+  for f in select i.id from ecluse.schedule_import i where i.source = p_source and i.applied_at is null for update loop
+    delete from ecluse.appointment a where a.import_id = f;
+    delete from ecluse.session_agent g using ecluse.session s where s.import_id = f and g.session_id = s.id;
+    delete from ecluse.session s where s.import_id = f;
+    delete from ecluse.schedule_import i where i.id = f;
+    dropped := dropped + 1;
+  end loop;
+  return dropped;
+end $$;
+-- migrate: rollback

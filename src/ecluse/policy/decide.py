@@ -1,0 +1,117 @@
+"""The rules of a disclosure, numbered; each block repeats its number and an entry's ``reasons`` name it.
+
+ 1  parties    nobody who asks is suspended (processor, client, agent), the client's key is in use, the contract is not frozen by a hold
+ 2  agent      the agent is this processor's
+ 3  gate       the contract is in force and its clauses are there (``contracts.gate``)
+ 4  handle     the appointment is this processor's; an unknown and a foreign one arrive here as the same nothing
+ 5  purpose    the contract names the appointment's purpose
+ 6  attributes every attribute asked is named for that purpose
+ 7  assurance  the agent is as surely known as the contract demands
+ 8  place      the appointment is not cancelled
+ 9  window     now lies in [start - opens_before, end + closes_after)
+10  person     no hold lies on the person: the caller learns no more than of an unknown handle
+
+All rules are asked, so that the entry holds every reason; the caller is told the first. The grant's interval is the intersection of the window, the gate's
+interval and the gaps between holds: time alone closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from ecluse.clock import wire_text
+from ecluse.contracts import Assurance, GateState
+from ecluse.policy.model import Ask, Budget, Decision, Effect, Granted, Hold, Parties, Place, Reason, Refused, Terms
+
+_RULES: Final = ("parties", "agent", "gate", "handle", "purpose", "attributes", "assurance", "place", "window", "person")
+_RULES_OF_GRANT: Final = {
+    roster: tuple(sorted((*_RULES, word))) for roster, word in ((None, "roster:none"), (True, "roster:listed"), (False, "roster:unlisted"))
+}
+
+
+def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties, at: datetime) -> Decision:
+    """Decide one disclosure at instant ``at`` (the database's clock, read when the facts were gathered)."""
+    found: list[tuple[Reason, str, dict[str, object]]] = []
+    # 1 parties
+    for hold in parties.holds:
+        if _bites(hold, at):
+            reason = Reason.SUSPENDED if hold.effect is Effect.SUSPEND else Reason.GATE_FROZEN
+            found.append((reason, f"parties:{hold.scope}:{hold.id}", {"scope": hold.scope}))
+    if not parties.key_in_use:
+        found.append((Reason.SUSPENDED, "parties:key", {"scope": "key"}))
+    # 2 agent
+    if not parties.agent_known:
+        found.append((Reason.UNKNOWN_AGENT, "agent:unknown", {}))
+    # 3 gate
+    if terms is None:
+        found.append((Reason.GATE_FROZEN, "gate:no-contract", {"state": "closed"}))
+    elif terms.gate.state in {GateState.FROZEN, GateState.CLOSED}:
+        found.extend((Reason.GATE_FROZEN, f"gate:{why}", {"state": str(terms.gate.state)}) for why in terms.gate.reasons or ("unknown",))
+    # 4 handle
+    if place is None:
+        found.append((Reason.NOT_DISCLOSABLE, "handle:unknown", {}))
+    if place is None or terms is None:
+        return _refused(found)
+    # 5 purpose
+    purpose = terms.contract.purposes.get(place.purpose)
+    if purpose is None:
+        found.append((Reason.PURPOSE_NOT_CONTRACTED, "purpose:absent", {}))
+        return _refused(found)
+    # 6 attributes
+    foreign = [name for name in ask.attributes if name not in purpose.attributes]
+    if foreign:
+        found.append((Reason.ATTRIBUTE_NOT_CONTRACTED, "attributes:" + ",".join(foreign), {"attributes": foreign}))
+    # 7 assurance
+    if terms.contract.limits.agent_assurance is Assurance.AUTHENTICATED and ask.assurance is not Assurance.AUTHENTICATED:
+        found.append((Reason.STEP_UP_REQUIRED, "assurance:asserted", {}))
+    opens_at, closes_at = place.starts_at - purpose.opens_before, place.ends_at + purpose.closes_after
+    times: dict[str, object] = {"opens_at": wire_text(opens_at), "closes_at": wire_text(closes_at)}
+    # 8 place
+    if place.cancelled:
+        found.append((Reason.OUTSIDE_WINDOW, "place:cancelled", {**times, "cancelled": True}))
+    # 9 window
+    if not opens_at <= at < closes_at:
+        found.append((Reason.OUTSIDE_WINDOW, "window:early" if at < opens_at else "window:late", times))
+    # 10 person
+    found.extend((Reason.NOT_DISCLOSABLE, f"person:{hold.id}", {}) for hold in place.holds if _bites(hold, at))
+    if found:
+        return _refused(found)
+    edges = _gap((*parties.holds, *place.holds), at)
+    return Granted(
+        valid_from=max(opens_at, terms.gate.valid_from, edges[0] or opens_at),
+        valid_until=min(closes_at, terms.gate.valid_until, edges[1] or closes_at),
+        closes_at=closes_at,
+        rules=_RULES_OF_GRANT[place.roster],
+    )
+
+
+def budgets_of(ask: Ask, place: Place, terms: Terms) -> tuple[Budget, ...]:
+    """Return the ceilings in distinct persons that a grant spends; reads per appointment are counted on the appointment itself."""
+    limits, purpose = terms.contract.limits, terms.contract.purposes[place.purpose]
+    return (
+        Budget(unit="h", scope=f"agent:{ask.agent}:{purpose.id}", limit=purpose.persons_per_agent_per_hour),
+        Budget(unit="h", scope=f"client:{ask.client}", limit=limits.persons_per_client_per_hour),
+        Budget(unit="d", scope=f"processor:{ask.processor}", limit=limits.persons_per_day),
+        Budget(unit="m", scope=f"processor:{ask.processor}", limit=limits.persons_per_month),
+    )
+
+
+def _bites(hold: Hold, at: datetime) -> bool:
+    """Tell whether a hold forbids disclosure at an instant of ``[from_at, until_at)``."""
+    return hold.effect is not Effect.KEEP and hold.from_at <= at and (hold.until_at is None or at < hold.until_at)
+
+
+def _gap(holds: Sequence[Hold], at: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return the end of the last hold before ``at`` and the beginning of the next; None where there is none. No hold bites at ``at``."""
+    biting = [hold for hold in holds if hold.effect is not Effect.KEEP]
+    ended = [hold.until_at for hold in biting if hold.until_at is not None and hold.until_at <= at]
+    coming = [hold.from_at for hold in biting if hold.from_at > at]
+    return max(ended, default=None), min(coming, default=None)
+
+
+def _refused(found: Sequence[tuple[Reason, str, dict[str, object]]]) -> Refused:
+    """Refuse for all that was found, telling the caller the first."""
+    reason, _, told = found[0]
+    return Refused(reason=reason, reasons=tuple(why for _, why, _ in found), told=told)

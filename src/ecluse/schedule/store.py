@@ -1,0 +1,209 @@
+"""What a schedule import reads, and the pending rows that it loads (PostgreSQL, role ``ecluse_app``).
+
+Trusted store; may lose nothing that was applied. Pending rows may be lost at any time: they have no effect until
+``ecluse.control`` sets their import's ``applied_at``, and the next import of the source clears them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import aiosql
+import asyncpg
+import msgspec
+
+from ecluse.db import LOST, Connection, DatabaseUnavailable
+from ecluse.ledger.store import read_head
+from ecluse.schedule.errors import ImportDisplaced
+from ecluse.schedule.model import ExistingPlace, ExistingSession, PlaceStatus, ScheduleFile, SessionFacts, SessionKey
+from ecluse.schedule.resolve import touched_spans
+
+SESSION_COLUMNS: Final = (
+    "id",
+    "source",
+    "session_ref",
+    "processor_id",
+    "purpose",
+    "site_id",
+    "room",
+    "starts_at",
+    "ends_at",
+    "import_id",
+)
+AGENT_COLUMNS: Final = ("session_id", "agent_id")
+APPOINTMENT_COLUMNS: Final = ("processor_id", "id", "session_id", "place_ref", "enrolment_id", "subject_ref", "import_id")
+
+_DISPLACED: Final = frozenset(
+    {
+        "schedule_import_pending",
+        "schedule_import_pending_uq",
+        "session_identity_uq",
+        "session_import_id_fkey",
+        "session_agent_session_id_fkey",
+        "appointment_identity_uq",
+        "appointment_import_id_fkey",
+        "appointment_session_id_fkey",
+    }
+)
+"""The constraints that break when another import of the source cleared our pending rows, or loaded the same ones first."""
+
+_NOT_PENDING: Final = "23000"
+"""What the trigger on pending rows raises, without a constraint, when their import is gone or applied."""
+
+
+class EnrolmentKey(NamedTuple):
+    """What makes an enrolment one."""
+
+    processor: str
+    purpose: str
+    course_ref: str
+    subject_ref: str
+
+
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in effect at one ``control_seq``. ``contracts``: text by processor; ``sessions``: see `ScheduleContext`."""
+
+    control_seq: int
+    at: datetime
+    contracts: Mapping[str, str]
+    agents: Mapping[str, str]
+    sessions: Mapping[SessionKey, ExistingSession]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what the driver raises as our own errors, by the name of the constraint; what is not known passes."""
+    try:
+        yield
+    except LOST:
+        failure: Exception = DatabaseUnavailable("the database does not answer")
+    except (asyncpg.IntegrityConstraintViolationError, asyncpg.NoDataFoundError) as error:
+        if error.constraint_name not in _DISPLACED and error.sqlstate != _NOT_PENDING:
+            raise
+        failure = ImportDisplaced()
+    else:
+        return
+    raise failure  # outside the handler: the driver's text, which quotes values, is not its context
+
+
+async def read_present(connection: Connection, log_id: int, file: ScheduleFile) -> Present:
+    """Read all that the file is checked against, as of one instant: the head first, then the months that it touches."""
+    processors = sorted({row.processor for row in file.rows})
+    spans = touched_spans(file)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await _queries().patience(connection)
+        head = await read_head(connection, log_id)
+        contracts = await _rows("contracts_in_force", connection, processors=processors)
+        agents = await _rows("agents_known", connection, agents=sorted({agent for row in file.rows for agent in row.agents}))
+        sessions = await _rows(
+            "sessions_kept",
+            connection,
+            source=file.source,
+            session_refs=sorted({row.session_ref for row in file.rows}),
+            from_at=[from_at for from_at, _ in spans],
+            until_at=[until_at for _, until_at in spans],
+            processors=processors,
+        )
+        places = await _rows("places_kept", connection, session_ids=[row["id"] for row in sessions])
+    return Present(
+        control_seq=head.control_seq,
+        at=head.at,
+        contracts={row["processor_id"]: row["text"] for row in contracts},
+        agents={row["id"]: row["processor_id"] for row in agents},
+        sessions=_sessions(sessions, places),
+    )
+
+
+def _sessions(sessions: Sequence[asyncpg.Record], places: Sequence[asyncpg.Record]) -> dict[SessionKey, ExistingSession]:
+    """Bring the rows together."""
+    by_session: dict[str, dict[str, ExistingPlace]] = defaultdict(dict)
+    for row in places:
+        by_session[row["session_id"]][row["place_ref"]] = ExistingPlace(
+            subject_ref=row["subject_ref"],
+            course_ref=row["course_ref"],
+            status=PlaceStatus.CANCELLED if row["cancelled"] else PlaceStatus.PLANNED,
+        )
+    return {
+        (row["source"], row["session_ref"]): ExistingSession(
+            facts=SessionFacts(
+                processor=row["processor_id"],
+                purpose=row["purpose"],
+                site=row["site_id"],
+                room=row["room"],
+                starts_at=row["starts_at"],
+                ends_at=row["ends_at"],
+                agents=tuple(sorted(row["agents"])),
+            ),
+            places=by_session.get(row["id"], {}),
+        )
+        for row in sessions
+    }
+
+
+async def begin_import(connection: Connection, import_id: str, file: ScheduleFile, actor: str) -> None:
+    """Clear the source's pending rows and open a new pending import."""
+    async with connection.transaction():
+        await _queries().patience(connection)
+        await _queries().drop_pending(connection, source=file.source)
+        await _queries().begin_import(
+            connection, id=import_id, source=file.source, sha256=file.sha256, row_count=len(file.rows), actor=actor
+        )
+
+
+async def load(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Load pending rows into ``session``, ``session_agent`` or ``appointment``; a crash here leaves rows without effect."""
+    if not rows:
+        return
+    async with connection.transaction():
+        await _queries().patience(connection)
+        await connection.copy_records_to_table(table, schema_name="ecluse", columns=list(columns), records=rows)
+
+
+async def enrol(connection: Connection, keys: Sequence[EnrolmentKey], ids: Sequence[str]) -> list[str]:
+    """Return the enrolments of these keys, in order; ``ids`` are for those that are new. Sort ``keys``: others may enrol too."""
+    columns = {
+        "processors": [key.processor for key in keys],
+        "purposes": [key.purpose for key in keys],
+        "course_refs": [key.course_ref for key in keys],
+        "subject_refs": [key.subject_ref for key in keys],
+    }
+    async with connection.transaction():
+        await _queries().patience(connection)
+        await _queries().enrol(connection, ids=list(ids), **columns)
+        rows = await _rows("enrolment_ids", connection, **columns)
+    if len(rows) != len(keys):
+        raise AssertionError("impossible: an enrolment that was just made is not there")
+    return [row["id"] for row in rows]
+
+
+async def session_ids(connection: Connection, source: str, session_refs: Sequence[str]) -> dict[str, str]:
+    """Return the ids of these sessions by their ``session_ref``."""
+    rows = await _rows("session_ids", connection, source=source, session_refs=list(session_refs))
+    return {row["session_ref"]: row["id"] for row in rows}
+
+
+async def handles(connection: Connection, places: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the handles of these ``(session_id, place_ref)``, in their order."""
+    rows = await _rows(
+        "handles", connection, session_ids=[session for session, _ in places], place_refs=[place for _, place in places]
+    )
+    if len(rows) != len(places):
+        raise ImportDisplaced
+    return [row["id"] for row in rows]
+
+
+async def _rows(name: str, connection: Connection, **values: object) -> list[asyncpg.Record]:
+    """Run a named statement and return its rows."""
+    return [row async for row in getattr(_queries(), name)(connection, **values)]
+
+
+@cache
+def _queries() -> Any:  # noqa: ANN401 - aiosql builds its methods at run time
+    """Load ``queries.sql`` at first use: importing a module does nothing."""
+    return aiosql.from_path(Path(__file__).with_name("queries.sql"), "asyncpg")

@@ -1,0 +1,146 @@
+"""The application: Litestar for everything, and one short lane for the main job.
+
+`fast_lane` answers ``POST /v1/disclosures`` before the framework routes it; it parses and renders with the same functions as any other handler. The framework
+keeps the endpoint's place in the schema. Every error, wherever it is raised, becomes a problem of the catalogue in one function (`problem_of`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from litestar import Litestar, MediaType, Request, Response
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from prometheus_client import Counter, Histogram
+
+from ecluse import __version__
+from ecluse.errors import EcluseError
+from ecluse.web import disclose, ledger_api, oauth, processor_api, schedule_api
+from ecluse.web.auth import read_headers
+from ecluse.web.gateway import Gateway
+from ecluse.web.problems import PROBLEMS, HttpProblem, document, headers_of
+
+Scope = dict[str, Any]  # ASGI's own shape
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log: Final = structlog.get_logger("ecluse.web")
+
+ANSWERS: Final = Counter("ecluse_disclosure_answers", "Answers to POST /v1/disclosures, by outcome", ["outcome"])
+SECONDS: Final = Histogram(
+    "ecluse_disclosure_seconds", "Time to answer POST /v1/disclosures", buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5)
+)
+_BY_STATUS: Final = {400: "invalid-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
+
+def problem_of(error: Exception) -> tuple[str, str | None, dict[str, object]]:
+    """Return the code, detail and extra members that an error is answered with. What is not ours, and no HTTP error, is ``internal`` and logged."""
+    if isinstance(error, HttpProblem):
+        return error.code, error.detail, error.extra
+    if isinstance(error, EcluseError) and error.code in PROBLEMS:
+        return error.code, None, {}
+    if isinstance(error, HTTPException):
+        return _BY_STATUS.get(error.status_code, "invalid-request"), None, {}
+    # the text of a stranger's exception may quote a value: its type and where it was raised are enough
+    log.error("web.internal", error=type(error).__name__, where=_where(error))
+    return "internal", None, {}
+
+
+def _where(error: BaseException) -> str:
+    """Return ``file:line`` of the innermost frame."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
+
+
+def _handle(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Render an error for the framework."""
+    code, detail, extra = problem_of(error)
+    status, body = document(code, detail, extra)
+    headers = {name.decode(): value.decode() for name, value in headers_of(code)}
+    return Response(content=body, status_code=status, headers=headers, media_type=MediaType.JSON)
+
+
+def build_app(make: Callable[[], Awaitable[Gateway]]) -> App:
+    """Return the ASGI application. ``make`` builds the gateway inside the serving loop, at start."""
+    holder: dict[str, Gateway] = {}
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        gateway = holder["gateway"] = await make()
+        try:
+            yield
+        finally:
+            await gateway.close()
+
+    def gateway() -> Gateway:
+        return holder["gateway"]
+
+    framework = Litestar(
+        route_handlers=[*processor_api.HANDLERS, *oauth.HANDLERS, *schedule_api.HANDLERS, *ledger_api.HANDLERS],
+        dependencies={"gateway": Provide(gateway, sync_to_thread=False)},
+        exception_handlers={Exception: _handle},
+        lifespan=[lifespan],
+        openapi_config=OpenAPIConfig(
+            title="Écluse",
+            version=__version__,
+            path="/schema",
+            use_handler_docstrings=True,
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            components=Components(security_schemes={"dpop": SecurityScheme(type="http", scheme="DPoP", description="RFC 9449")}),
+            security=[{"dpop": []}],
+        ),
+        logging_config=None,
+        request_max_body_size=64 * 1024 * 1024,
+    )
+    return _fast_lane(framework, holder)  # type: ignore[arg-type] # Litestar's typed dicts for the scope are wider than ASGI's
+
+
+def _fast_lane(framework: App, holder: dict[str, Gateway]) -> App:
+    """Answer the hot endpoint directly, pass everything else on."""
+
+    async def lane(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != disclose.PATH or scope["method"] != "POST":
+            await framework(scope, receive, send)
+            return
+        began = time.perf_counter()
+        try:
+            headers = read_headers(scope["headers"])
+            status, fields, body = await disclose.disclose(holder["gateway"], headers, await _body(receive))
+            outcome = "granted" if status == 200 else "refused"  # noqa: PLR2004 - HTTP's OK
+        except Exception as error:  # the edge of the process: every error becomes an answer
+            code, detail, extra = problem_of(error)
+            status, body = document(code, detail, extra)
+            fields, outcome = headers_of(code), code
+        SECONDS.observe(time.perf_counter() - began)
+        ANSWERS.labels(outcome).inc()
+        await send({"type": "http.response.start", "status": status, "headers": [*fields, (b"content-length", str(len(body)).encode())]})
+        await send({"type": "http.response.body", "body": body})
+
+    return lane
+
+
+async def _body(receive: Receive) -> bytes:
+    """Read the body, at most as much as the endpoint takes and one byte."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise HttpProblem("invalid-request", "The connection ended before the body.")
+        chunk = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > disclose.MOST_BODY_BYTES:
+            raise HttpProblem("too-large")
+        if not message.get("more_body", False):
+            return b"".join(chunks)

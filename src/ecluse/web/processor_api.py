@@ -1,0 +1,286 @@
+"""What a processor's machine may ask besides a disclosure: who am I, my sessions, what changed, what is spent, prove it. No personal data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from litestar import Response, get, post
+from litestar.openapi.spec import Example
+from litestar.params import Parameter
+
+from ecluse import clock
+from ecluse.contracts import Purpose
+from ecluse.db import LOST
+from ecluse.disclosure import Client, LedgerUnavailable, Proven, Snapshot
+from ecluse.ids import is_id
+from ecluse.ledger import leaf_hash
+from ecluse.ledger.errors import NotPublished
+from ecluse.ledger.serve import checkpoint_covering, inclusion
+from ecluse.schedule import agenda
+from ecluse.web import disclose as door
+from ecluse.web.auth import PROCESSOR, client_of, prove, read_headers
+from ecluse.web.gateway import LOG_ID, Gateway, HttpRequest, Served, raw
+from ecluse.web.problems import HttpProblem
+from ecluse.web.wire import (
+    AppointmentItem,
+    BudgetAnswer,
+    BudgetItem,
+    ChangeItem,
+    ChangesAnswer,
+    DisclosureAnswer,
+    DisclosureRequest,
+    ProofAnswer,
+    PurposeItem,
+    SessionItem,
+    SessionsAnswer,
+    SheetAnswer,
+    SheetRequest,
+    WhoAmI,
+)
+
+MOST_DAYS: Final = 62
+T = TypeVar("T")
+_UNITS: Final = {"h": "hour", "d": "day", "m": "month"}
+
+
+async def _caller(request: HttpRequest, gateway: Gateway) -> tuple[Proven, Client, str, Snapshot]:
+    """Authenticate a processor's machine for a call that moves nothing."""
+    proven = prove(gateway, read_headers(request.scope["headers"]), request.method, request.scope["path"], PROCESSOR)
+    client = await client_of(gateway, proven)
+    if client.processor is None:
+        raise HttpProblem("wrong-role")
+    return proven, client, client.processor, await gateway.door.snapshot()
+
+
+@post(door.PATH, status_code=200, operation_id="disclose", tags=["processor"])
+async def disclose(request: HttpRequest, data: DisclosureRequest, gateway: Served) -> DisclosureAnswer:
+    """Ask for one scheduled person's contracted attributes.
+
+    Sealed in the ledger before a byte leaves. Send an `Idempotency-Key`: a retry of a grant within ten minutes is answered again with the same receipt and
+    spends nothing. `withheld` attributes are absent from `subject`; values the agency lacks are null.
+    """
+    raise AssertionError("impossible: served by the fast lane")
+
+
+@get("/v1/whoami", operation_id="whoami", tags=["processor"])
+async def whoami(request: HttpRequest, gateway: Served) -> WhoAmI:
+    """Tell who you are here: client, contract, purposes, attributes and forms, agents, and the server's clock."""
+    _, client, processor, snapshot = await _caller(request, gateway)
+    terms = snapshot.terms(processor, clock.now())
+    return WhoAmI(
+        processor=processor,
+        client=client.id,
+        contract_reference=terms.contract.reference if terms else None,
+        contract_version=terms.version if terms else None,
+        gate=terms.gate.state.value if terms else "closed",
+        gate_reasons=list(terms.gate.reasons) if terms else ["contract:absent"],
+        agents=sorted(agent for agent, owner in snapshot.agents.items() if owner == processor),
+        purposes=[_purpose(purpose) for purpose in terms.contract.purposes.values()] if terms else [],
+        server_time=clock.now(),
+        log=gateway.origin,
+    )
+
+
+def _purpose(purpose: Purpose) -> PurposeItem:
+    return PurposeItem(
+        id=purpose.id,
+        label=purpose.label,
+        attributes={name: form.value for name, form in purpose.attributes.items()},
+        sheet={name: form.value for name, form in purpose.sheet.items()},
+        opens_before_seconds=int(purpose.opens_before.total_seconds()),
+        closes_after_seconds=int(purpose.closes_after.total_seconds()),
+        reads_per_appointment=purpose.reads_per_appointment,
+    )
+
+
+_FROM = Parameter(query="from", description="First instant, RFC 3339. Default: now less a day.", examples=[Example(value="2026-01-05T00:00:00Z")])
+_TO = Parameter(query="to", description="Instant after the last, at most 62 days later. Default: a week after `from`.")
+
+
+@get("/v1/sessions", operation_id="sessions", tags=["processor"])
+async def sessions(
+    request: HttpRequest,
+    gateway: Served,
+    begin: Annotated[datetime | None, _FROM] = None,
+    end: Annotated[datetime | None, _TO] = None,
+) -> Response[SessionsAnswer]:
+    """List your sessions that start in `[from, to)`, with the handles of their places. Answers 304 to a matching `If-None-Match`."""
+    _, _, processor, snapshot = await _caller(request, gateway)
+    first = (begin or clock.now() - timedelta(days=1)).astimezone(UTC)
+    last = (end or first + timedelta(days=8)).astimezone(UTC)
+    if not first < last <= first + timedelta(days=MOST_DAYS):
+        raise HttpProblem("invalid-request", "`to` must be after `from`, by at most 62 days.")
+    try:
+        async with gateway.pool.acquire() as connection:
+            found = await agenda.sessions_between(connection, processor, first, last)
+    except LOST as lost:
+        raise LedgerUnavailable from lost
+    answer = SessionsAnswer(sessions=[item for session in found if (item := _item(session, snapshot, processor)) is not None])
+    return _tagged(request, answer)
+
+
+@get("/v1/sessions/{session:str}", operation_id="session", tags=["processor"])
+async def session(request: HttpRequest, gateway: Served, session: str) -> Response[SessionItem]:
+    """Return one of your sessions."""
+    _, _, processor, snapshot = await _caller(request, gateway)
+    found = await _session(gateway, processor, session)
+    item = _item(found, snapshot, processor)
+    if item is None:
+        raise HttpProblem("purpose-not-contracted")
+    return _tagged(request, item)
+
+
+async def _session(gateway: Gateway, processor: str, name: str) -> agenda.AgendaSession:
+    """Read one session of this processor; another's is not found, like one that never was."""
+    if not is_id(name, "ses"):
+        raise HttpProblem("not-found")
+    try:
+        async with gateway.pool.acquire() as connection:
+            found = await agenda.session_of(connection, processor, name)
+    except LOST as lost:
+        raise LedgerUnavailable from lost
+    if found is None:
+        raise HttpProblem("not-found")
+    return found
+
+
+def _item(session: agenda.AgendaSession, snapshot: Snapshot, processor: str) -> SessionItem | None:
+    """Show a session with its windows as the contract in force sets them; None where the contract lacks its purpose."""
+    terms = snapshot.terms(processor, clock.now())
+    purpose = terms.contract.purposes.get(session.purpose) if terms else None
+    if purpose is None:
+        return None
+    opens_at, closes_at = session.starts_at - purpose.opens_before, session.ends_at + purpose.closes_after
+    return SessionItem(
+        id=session.id,
+        purpose=session.purpose,
+        site=session.site,
+        room=session.room,
+        starts_at=session.starts_at,
+        ends_at=session.ends_at,
+        agents=list(session.agents),
+        appointments=[AppointmentItem(id=place.id, enrolment=place.enrolment, opens_at=opens_at, closes_at=closes_at) for place in session.places],
+    )
+
+
+def _tagged(request: HttpRequest, answer: T) -> Response[T]:
+    """Answer with an ``ETag``, or 304 without a body."""
+    tag = '"' + sha256(msgspec.json.encode(answer)).hexdigest()[:32] + '"'
+    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    if read_headers(request.scope["headers"]).if_none_match == tag:
+        return raw(304, [(name.encode(), value.encode()) for name, value in headers.items()], None)
+    return Response(content=answer, headers=headers)
+
+
+@post("/v1/sessions/{session:str}/sheet", status_code=200, operation_id="sheet", tags=["processor"])
+async def sheet(request: HttpRequest, gateway: Served, session: str, data: SheetRequest) -> Response[SheetAnswer]:
+    """Ask for a session's roll-call, where the contract grants one: one disclosure a place, all of them or none."""
+    headers = read_headers(request.scope["headers"])
+    proven = prove(gateway, headers, "POST", request.scope["path"], PROCESSOR)
+    processor = await door.processor_of(gateway, proven)
+    found = await _session(gateway, processor, session)
+    terms = (await gateway.door.snapshot()).terms(processor, clock.now())
+    purpose = terms.contract.purposes.get(found.purpose) if terms else None
+    if purpose is not None and not purpose.sheet:
+        raise HttpProblem("attribute-not-contracted", "The contract grants no roll-call for this purpose.")
+    # without a contract or purpose the door refuses, and seals the refusal
+    attributes = tuple(purpose.sheet) if purpose is not None else ()
+    status, fields, body = await door.sheet(gateway, headers, proven, await request.body(), processor, found, attributes)
+    return raw(status, fields, body)
+
+
+@get("/v1/changes", operation_id="changes", tags=["processor"])
+async def changes(request: HttpRequest, gateway: Served, after: str = "0") -> ChangesAnswer:
+    """List moved, cancelled and reinstated places after a cursor, oldest first. Begin with `0`; go on with `next`."""
+    _, _, processor, _ = await _caller(request, gateway)
+    seq, ordinal = _cursor(after)
+    try:
+        async with gateway.pool.acquire() as connection:
+            found = await agenda.changes_after(connection, processor, seq, ordinal)
+    except LOST as lost:
+        raise LedgerUnavailable from lost
+    shown = found[: agenda.MOST_CHANGES]
+    return ChangesAnswer(
+        changes=[
+            ChangeItem(cursor=f"{c.seq}-{c.ordinal}", kind=c.kind, session=c.session, appointment=c.appointment, changed_at=c.changed_at) for c in shown
+        ],
+        next=f"{shown[-1].seq}-{shown[-1].ordinal}" if shown else after,
+        more=len(found) > len(shown),
+    )
+
+
+def _cursor(text: str) -> tuple[int, int]:
+    """Read a cursor: ``0`` or ``<seq>-<ordinal>``, canonical decimals below 2**63."""
+    parts = ("0", "0") if text == "0" else tuple(text.split("-"))
+    if len(parts) != 2 or any(not (p.isascii() and p.isdecimal() and str(int(p)) == p and len(p) < 19) for p in parts):  # noqa: PLR2004 - two parts, below 2**63
+        raise HttpProblem("invalid-request", "`after` is 0 or the `next` of an earlier answer.")
+    if int(parts[1]) >= 2**31:
+        raise HttpProblem("invalid-request", "`after` is 0 or the `next` of an earlier answer.")
+    return int(parts[0]), int(parts[1])
+
+
+@get("/v1/budget", operation_id="budget", tags=["processor"])
+async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
+    """Tell what is spent now of your contract's ceilings, in distinct persons per clock hour, day and month in UTC."""
+    _, client, processor, snapshot = await _caller(request, gateway)
+    terms = snapshot.terms(processor, clock.now())
+    if terms is None:
+        return BudgetAnswer(budgets=[])
+    limits = terms.contract.limits
+    ceilings = [
+        ("h", f"client:{client.id}", limits.persons_per_client_per_hour),
+        ("d", f"processor:{processor}", limits.persons_per_day),
+        ("m", f"processor:{processor}", limits.persons_per_month),
+    ]
+    agents = sorted(agent for agent, owner in snapshot.agents.items() if owner == processor)
+    ceilings += [
+        ("h", f"agent:{agent}:{purpose.id}", purpose.persons_per_agent_per_hour) for purpose in terms.contract.purposes.values() for agent in agents
+    ]
+    try:
+        async with gateway.pool.acquire() as connection:
+            rows = await connection.fetch(
+                "select unit, scope, persons from ecluse.budget_count where scope = any($1::text[]) "
+                "and bucket = case unit when 'h' then date_trunc('hour', ecluse.clock(), 'UTC') when 'd' then date_trunc('day', ecluse.clock(), 'UTC') "
+                "else date_trunc('month', ecluse.clock(), 'UTC') end",
+                [scope for _, scope, _ in ceilings],
+            )
+    except LOST as lost:
+        raise LedgerUnavailable from lost
+    spent = {(row["unit"], row["scope"]): row["persons"] for row in rows}
+    return BudgetAnswer(
+        budgets=[BudgetItem(unit=_UNITS[unit], scope=scope, limit=limit, spent=spent.get((unit, scope), 0)) for unit, scope, limit in ceilings]
+    )
+
+
+@get("/v1/disclosures/{disclosure:str}/proof", operation_id="proof", tags=["processor"])
+async def proof(request: HttpRequest, gateway: Served, disclosure: str) -> ProofAnswer:
+    """Prove that one of your entries is in the log: its inclusion under the newest signed checkpoint. Answers 404 `not-published` in the first second."""
+    _, _, processor, _ = await _caller(request, gateway)
+    if not is_id(disclosure, "dsc"):
+        raise HttpProblem("not-found")
+    try:
+        async with gateway.pool.acquire() as connection:
+            row = await connection.fetchrow(
+                "select o.index, e.leaf from ecluse.opening o join ecluse.ledger_entry e on e.log_id = o.log_id and e.index = o.index "
+                "where o.disclosure_id = $1 and o.processor_id = $2 and o.log_id = $3::smallint",
+                disclosure, processor, LOG_ID,
+            )  # fmt: skip
+            if row is None:
+                raise HttpProblem("not-found")
+            head = await checkpoint_covering(connection, LOG_ID, row["index"])
+            if head is None:
+                raise HttpProblem("not-published")
+            path = await inclusion(connection, LOG_ID, row["index"], head.size)
+    except NotPublished as early:
+        raise HttpProblem("not-published") from early
+    except LOST as lost:
+        raise LedgerUnavailable from lost
+    return ProofAnswer(
+        log=gateway.origin, index=row["index"], leaf_hash=leaf_hash(row["leaf"]).hex(), checkpoint=head.note, inclusion=[each.hex() for each in path]
+    )
+
+
+HANDLERS: Final = [disclose, whoami, sessions, session, sheet, changes, budget, proof]

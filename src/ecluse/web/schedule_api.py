@@ -1,0 +1,65 @@
+"""``POST /v1/schedule``: the controller's scheduler sends its file. All of it takes effect or nothing, and the import is sealed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from litestar import Response, post
+
+from ecluse.schedule.errors import ScheduleError
+from ecluse.schedule.service import ImportApplied, ImportChecked, ImportRefused, import_schedule
+from ecluse.web.auth import SCHEDULER, prove, read_headers, spend
+from ecluse.web.gateway import LOG_ID, HttpRequest, Served, raw
+from ecluse.web.problems import HttpProblem, document, headers_of
+
+_KINDS: Final = {"text/csv": "csv", "application/json": "json"}
+
+
+class ScheduleAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import did, or would do (``applied`` false: a dry run). ``counts``: rows by what becomes of them; ``index``: its control entry."""
+
+    applied: bool
+    source: str
+    sha256: str
+    counts: dict[str, int]
+    import_id: str | None = None
+    index: int | None = None
+
+
+@post("/v1/schedule", status_code=200, operation_id="schedule", tags=["controller"])
+async def schedule(request: HttpRequest, gateway: Served, mode: str = "delta", dry_run: bool = False) -> Response[ScheduleAnswer]:  # noqa: FBT001, FBT002 - a query parameter
+    """Import a schedule (CSV or JSON, by `Content-Type`): all of the file takes effect in one sealed instant, or nothing does.
+
+    Columns: source, session_ref, place_ref, subject_ref, purpose, processor, site, room, starts_at, ends_at, agents, status, and optionally course_ref.
+    """
+    headers = read_headers(request.scope["headers"])
+    proven = prove(gateway, headers, "POST", request.scope["path"], SCHEDULER)
+    kind = _KINDS.get((headers.content_type or "").partition(";")[0].strip().lower())
+    if kind is None:
+        raise HttpProblem("invalid-request", "Content-Type is text/csv or application/json.")
+    body = await request.body()
+    await spend(gateway, proven)
+    try:
+        report = await import_schedule(
+            gateway.pool, file_bytes=body, kind=kind, actor=f"client:{proven.client}", dry_run=dry_run, register=gateway.register_map,
+            zone=gateway.settings.zone, mode=mode, log_id=LOG_ID,
+        )  # fmt: skip
+    except ScheduleError as bad:
+        raise HttpProblem("invalid-request", str(bad)) from bad
+    if isinstance(report, ImportRefused):
+        status, content = document("schedule-refused", None, {"sha256": report.sha256, **msgspec.to_builtins(report.findings)})
+        return raw(status, headers_of("schedule-refused"), content)
+    counts = msgspec.to_builtins(report.counts)
+    if isinstance(report, ImportChecked):
+        return Response(content=ScheduleAnswer(applied=False, source=report.source, sha256=report.sha256, counts=counts))
+    if not isinstance(report, ImportApplied):
+        raise AssertionError("impossible: a fourth kind of report")
+    return Response(
+        content=ScheduleAnswer(
+            applied=True, source=report.source, sha256=report.sha256, counts=counts, import_id=report.import_id, index=report.index
+        )
+    )
+
+
+HANDLERS: Final = [schedule]
