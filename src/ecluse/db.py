@@ -72,7 +72,9 @@ async def install(admin_dsn: str, passwords: Mapping[str, str]) -> None:
         await admin.execute((HERE / "sql" / "roles.sql").read_text(encoding="utf-8"))
         await admin.execute("grant create on schema public to ecluse_owner")
         for role in LOGIN_ROLES:
-            statement = await admin.fetchval("select format('alter role %I password %L', $1::text, $2::text)", role, passwords[role])
+            statement = await admin.fetchval(
+                "select format('alter role %I password %L', $1::text, $2::text)", role, passwords[role]
+            )
             await admin.execute(statement)
         await admin.execute("set role ecluse_owner")
         await migrate.apply(admin, HERE / "migrations", schema_name="ecluse", logger=_quiet)
@@ -97,7 +99,11 @@ async def open_pool(dsn: str, *, size: int, name: str) -> Pool:
             max_inactive_connection_lifetime=0,
             command_timeout=30,
             reset=keep_session,
-            server_settings={"application_name": f"ecluse-{name}", "timezone": "UTC", "default_transaction_isolation": "read committed"},
+            server_settings={
+                "application_name": f"ecluse-{name}",
+                "timezone": "UTC",
+                "default_transaction_isolation": "read committed",
+            },
         )
     except LOST as lost:
         raise DatabaseUnavailable("the database does not answer") from lost
@@ -114,4 +120,6 @@ async def refuse_strong_role(connection: Connection) -> None:
         """
     )
     if row is None or row["strong"] or row["owner"] or row["member"]:
-        raise ConfigurationError("database role", "the gate's role is a superuser, owns objects or may act as an owner", "Connect as ecluse_app")
+        raise ConfigurationError(
+            "database role", "the gate's role is a superuser, owns objects or may act as an owner", "Connect as ecluse_app"
+        )

@@ -62,7 +62,10 @@ def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) 
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     for name in ("keys", "state", "contracts", "policies"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    write_secret(folder / "keys" / "log.key", Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    write_secret(
+        folder / "keys" / "log.key",
+        Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    )
     write_secret(folder / "keys" / "token.key", generate_private("ES256").decode())
     write_secret(folder / "keys" / "fingerprint.key", f"1:{ids.random_bytes(32).hex()}\n")
     for role in (*db.LOGIN_ROLES, REGISTER_ROLE):
@@ -126,16 +129,29 @@ async def open_log(installation: Installation, reached: Databases, *, name: str,
     try:
         async with owner.transaction():
             await owner.execute(
-                "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values ($1, $2, $3, $4, ecluse.clock())", LOG_ID, name, origin, signer.vkey
+                "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values ($1, $2, $3, $4, ecluse.clock())",
+                LOG_ID,
+                name,
+                origin,
+                signer.vkey,
             )
-            await owner.execute("insert into ecluse.ledger_head (log_id, size, control_seq, last_at) values ($1, 0, 0, ecluse.clock())", LOG_ID)
+            await owner.execute(
+                "insert into ecluse.ledger_head (log_id, size, control_seq, last_at) values ($1, 0, 0, ecluse.clock())", LOG_ID
+            )
             create_state(installation.state / "log.checkpoint", signer.empty_note())
     finally:
         await owner.close()
     app = await connect(installation, reached, "ecluse_app")
     try:
         return await seal_control(
-            app, log_id=LOG_ID, event=Event.LOG_OPENED, act="log:open", actor=actor, target=origin, detail={"name": name, "vkey": signer.vkey}, body={}
+            app,
+            log_id=LOG_ID,
+            event=Event.LOG_OPENED,
+            act="log:open",
+            actor=actor,
+            target=origin,
+            detail={"name": name, "vkey": signer.vkey},
+            body={},
         )
     finally:
         await app.close()
@@ -146,7 +162,8 @@ async def connect(installation: Installation, reached: Databases, role: str) -> 
     url = reached.register_url if role == REGISTER_ROLE else reached.database_url
     try:
         return await asyncpg.connect(
-            with_user(url, role, installation.secret(f"db-{_short(role)}.password")), server_settings={"application_name": "ecluse-cli", "timezone": "UTC"}
+            with_user(url, role, installation.secret(f"db-{_short(role)}.password")),
+            server_settings={"application_name": "ecluse-cli", "timezone": "UTC"},
         )
     except db.LOST as lost:
         raise DatabaseUnavailable("the database does not answer") from lost

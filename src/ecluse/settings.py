@@ -104,7 +104,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
             mode = path.stat().st_mode & 0o077
             text = path.read_text(encoding="utf-8")
         except OSError as missing:
-            raise ConfigurationError(f"keys/{name}", "it can't be read", "Run `ecluse init`, or restore it from your safe") from missing
+            raise ConfigurationError(
+                f"keys/{name}", "it can't be read", "Run `ecluse init`, or restore it from your safe"
+            ) from missing
         if mode:
             raise ConfigurationError(f"keys/{name}", "others than its owner may read it", f"Run `chmod 600 keys/{name}`")
         return text.strip()
@@ -125,7 +127,9 @@ def load(folder: Path, options: Mapping[str, object], environment: Mapping[str, 
     try:
         tree: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as missing:
-        raise ConfigurationError(str(path), "there is no installation here", "Run `ecluse init`, or name it with --dir") from missing
+        raise ConfigurationError(
+            str(path), "there is no installation here", "Run `ecluse init`, or name it with --dir"
+        ) from missing
     except tomllib.TOMLDecodeError as bad:
         raise ConfigurationError(str(path), f"not TOML: {bad}", "Mend that line") from bad
     given: dict[tuple[str, ...], object] = {way: environment[name] for name, way in _ENVIRONMENT.items() if name in environment}
@@ -157,5 +161,7 @@ def with_user(url: str, user: str, password: str) -> str:
     """Put a role and its password into a ``postgresql://`` address that has none."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"} or "@" in parts.netloc:
-        raise ConfigurationError("database url", "it must be postgresql://host:port/name without user or password", "Put passwords in keys/")
+        raise ConfigurationError(
+            "database url", "it must be postgresql://host:port/name without user or password", "Put passwords in keys/"
+        )
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{parts.netloc}").geturl()

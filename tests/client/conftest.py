@@ -129,7 +129,6 @@ class Gate:
             ("agent", agent),
             ("appointment", appointment),
             ("subject", "ofii:1042"),
-            ("attributes", sorted(attributes)),
             ("forms", forms),
             ("values", digests),
             ("rules", ["window"]),

@@ -1,4 +1,4 @@
-"""A log on real PostgreSQL: `journal` grows it with true entries, signs it with a real key, and lets tests tamper as an administrator could."""
+"""A log on real PostgreSQL: `journal` grows it with true entries, signs with a real key, and tampers as its owner could."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ async def journal(postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[J
     log = Journal(tmp_path, owner, jobs, reader)
     log.dsns = dsns
     await owner.execute(
-        "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values (1, 'main', $1, $2, now())", ORIGIN, log.signer.vkey
+        "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values (1, 'main', $1, $2, now())",
+        ORIGIN,
+        log.signer.vkey,
     )
     await owner.execute("insert into ecluse.ledger_head (log_id, size, control_seq, last_at) values (1, 0, 0, now())")
     create_state(log.state, log.signer.empty_note())

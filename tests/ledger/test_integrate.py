@@ -25,6 +25,20 @@ pytestmark = pytest.mark.db
 ORIGIN = "register.example/ecluse/main"
 
 
+async def _eventually(condition, seconds=10.0):
+    """Wait until ``condition`` (a coroutine function) holds."""
+    async with asyncio.timeout(seconds):
+        for _ in iter(int, 1):
+            if await condition():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def _published_size(journal):
+    latest = await checkpoint(journal.reader, 1)
+    return -1 if latest is None else latest.size
+
+
 async def _settled(journal, size):
     """Assert that the log is published up to ``size`` with the true root, and sound."""
     latest = await checkpoint(journal.reader, 1)
@@ -85,7 +99,8 @@ async def test_round_when_a_tile_was_changed_then_refused(journal):
     """A changed tile at the right edge can't get into a signed root."""
     await journal.grow(20)
     await journal.integrator().round()
-    await journal.owner.execute("update ecluse.ledger_tile set hashes = overlay(hashes placing '\\x00'::bytea from 40) where level = 0")
+    forged = "update ecluse.ledger_tile set hashes = overlay(hashes placing '\\x00'::bytea from 40) where level = 0"
+    await journal.owner.execute(forged)
     with pytest.raises(LedgerBehind, match="another root"):
         await journal.integrator().round()
     await journal.grow(1)
@@ -179,7 +194,8 @@ async def test_tiles_when_served_then_as_the_standard_says(journal):
         found.append(leaf_hash(bundle[2 : 2 + length]))
         bundle = bundle[2 + length :]
     assert found == journal.leaves[512:600]
-    for absent in (Tile(level=0, index=2, width=89), Tile(level=0, index=2), Tile(level=1, index=0, width=3), Tile(level=63, index=0)):
+    for absent in (Tile(level=0, index=2, width=89), Tile(level=0, index=2), Tile(level=1, index=0, width=3), Tile(level=63,
+    index=0)):
         with pytest.raises(NotPublished):
             await tile_bytes(journal.reader, 1, absent)
     with pytest.raises(NotPublished):
@@ -216,7 +232,7 @@ async def test_round_when_tiles_were_lost_then_rebuilt_before_anything_is_signed
 
 @pytest.mark.parametrize("table", ["ledger_tile", "ledger_checkpoint"])
 async def test_round_when_the_connection_dies_in_the_middle_then_the_next_round_recovers(journal, table):
-    """Killed before tiles are written (nothing signed), or between the signer's memory and the checkpoint's row (signed, unpublished)."""
+    """Killed before tiles are written (nothing signed), or between memory and checkpoint (signed, unpublished)."""
     await journal.grow(300)
     await journal.integrator().round()
     await journal.grow(45)
@@ -249,7 +265,7 @@ async def test_round_when_signed_and_unpublished_then_the_same_note_is_published
     await journal.grow(9)
     await journal.integrator().round()
     note = journal.signer.last()[1]
-    await journal.owner.execute("truncate ecluse.ledger_checkpoint, ecluse.ledger_tile")  # as if the transaction had never committed
+    await journal.owner.execute("truncate ecluse.ledger_checkpoint, ecluse.ledger_tile")  # as if it had never committed
     assert (await journal.integrator().round()).published
     latest = await checkpoint(journal.reader, 1)
     assert latest is not None
@@ -277,7 +293,8 @@ async def test_run_when_the_process_is_killed_again_and_again_then_nothing_is_lo
     """``kill -9`` at arbitrary moments under load: each restart goes on, and the whole log checks at the end."""
     for attempt in range(4):
         worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", WORKER, journal.dsns["ecluse_jobs"], str(journal.state), ORIGIN, stderr=asyncio.subprocess.DEVNULL
+            sys.executable, "-c", WORKER, journal.dsns["ecluse_jobs"], str(journal.state), ORIGIN,
+            stderr=asyncio.subprocess.DEVNULL
         )
         before = await journal.reader.fetchval("select count(*) from ecluse.ledger_checkpoint")
         async with asyncio.timeout(60):
@@ -285,8 +302,12 @@ async def test_run_when_the_process_is_killed_again_and_again_then_nothing_is_lo
                 await journal.grow(37)
         worker.send_signal(signal.SIGKILL)
         await worker.wait()
-    while not (await journal.integrator().round()).elected:  # the server may not have noticed the death yet
-        await asyncio.sleep(0.05)
+
+
+    async def _elected():  # the server may not have noticed the death yet
+        return (await journal.integrator().round()).elected
+
+    await _eventually(_elected)
     await _settled(journal, len(journal.leaves))
 
 
@@ -297,9 +318,11 @@ async def test_run_when_several_integrators_run_then_one_history(journal):
     for _ in range(8):
         await journal.grow(50)
         await asyncio.sleep(0.1)
-    async with asyncio.timeout(1.5):
-        while (await checkpoint(journal.reader, 1)).size < 400:
-            await asyncio.sleep(0.05)
+
+    async def _all():
+        return await _published_size(journal) == 400
+
+    await _eventually(_all)
     stop.set()
     await asyncio.gather(*runs)
     await _settled(journal, 400)
@@ -312,14 +335,21 @@ async def test_run_when_the_signer_refuses_then_it_says_so_keeps_house_and_resum
     journal.state.rename(aside)
     integrator, stop = journal.integrator(), asyncio.Event()
     running = asyncio.create_task(integrator.run(stop))
-    async with asyncio.timeout(10):
-        while integrator.refusal is None:
-            await asyncio.sleep(0.02)
-        assert isinstance(integrator.refusal, StateMissing)
-        assert await journal.reader.fetchval("select count(*) from ecluse.proof_spent") == 0
-        aside.rename(journal.state)
-        while integrator.refusal is not None or integrator.last is None:
-            await asyncio.sleep(0.02)
+
+    async def _refused():
+        return integrator.refusal is not None
+
+    async def _kept():
+        return await journal.reader.fetchval("select count(*) from ecluse.proof_spent") == 0
+
+    async def _resumed():
+        return integrator.refusal is None and integrator.last is not None
+
+    await _eventually(_refused)
+    assert isinstance(integrator.refusal, StateMissing)
+    await _eventually(_kept)
+    aside.rename(journal.state)
+    await _eventually(_resumed)
     stop.set()
     await running
     await _settled(journal, 0)
@@ -329,16 +359,21 @@ async def test_run_when_the_database_goes_away_then_it_tries_again(journal):
     """Lost connections end neither the loop nor the log."""
     integrator, stop = journal.integrator(), asyncio.Event()
     running = asyncio.create_task(integrator.run(stop))
-    async with asyncio.timeout(10):
-        while integrator.last is None:
-            await asyncio.sleep(0.02)
-        with suppress(asyncpg.PostgresError):
-            await journal.jobs.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ecluse_jobs' and datname = current_database()"
-            )
-        await journal.grow(5)
-        while (await checkpoint(journal.reader, 1)).size < 5:
-            await asyncio.sleep(0.05)
+
+    async def _began():
+        return integrator.last is not None
+
+    async def _caught_up():
+        return await _published_size(journal) == 5
+
+    await _eventually(_began)
+    with suppress(asyncpg.PostgresError):
+        await journal.jobs.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where usename = 'ecluse_jobs' and datname = current_database()"
+        )
+    await journal.grow(5)
+    await _eventually(_caught_up)
     stop.set()
     await running
     await _settled(journal, 5)

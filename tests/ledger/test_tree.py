@@ -34,7 +34,7 @@ pytestmark = pytest.mark.unit
 VECTORS = Path(__file__).parents[1] / "vectors" / "rfc6962"
 PROOFS = json.loads((VECTORS / "proofs.json").read_text(encoding="utf-8"))
 LARGEST = 130
-SHORT_ROOTS = "additional/sizes-are-equal-one-and-proof-is-empty"  # its two roots are 12 bytes of text: here not even equal ones pass
+SHORT_ROOTS = "additional/sizes-are-equal-one-and-proof-is-empty"  # its two roots are 12 bytes of text
 
 
 def _hashes(texts):
@@ -95,11 +95,14 @@ def test_check_consistency_when_a_vector_is_bad_then_refused(case):
 @pytest.mark.parametrize("case", [one for one in PROOFS["inclusion"] if not one["wantErr"]], ids=lambda case: case["name"])
 def test_check_inclusion_when_a_vector_is_good_then_accepted(case):
     """Every good inclusion vector checks."""
-    check_inclusion(case["leafIdx"], case["treeSize"], b64decode(case["leafHash"]), _hashes(case["proof"]), b64decode(case["root"]))
+    check_inclusion(case["leafIdx"], case["treeSize"], b64decode(case["leafHash"]), _hashes(case["proof"]),
+    b64decode(case["root"]))
 
 
 @pytest.mark.parametrize(
-    "case", [one for one in PROOFS["consistency"] if not one["wantErr"] and one["name"] != SHORT_ROOTS], ids=lambda case: case["name"]
+    "case",
+    [one for one in PROOFS["consistency"] if not one["wantErr"] and one["name"] != SHORT_ROOTS],
+    ids=lambda case: case["name"],
 )
 def test_check_consistency_when_a_vector_is_good_then_accepted(case):
     """Every good consistency vector checks."""
@@ -132,6 +135,7 @@ def test_root_of_when_the_classic_tree_then_the_published_roots():
     classic = json.loads((VECTORS / "eight-leaves.json").read_text(encoding="utf-8"))
     leaves = [leaf_hash(bytes.fromhex(entry)) for entry in classic["entries"]]
     assert [root_of(leaves[:size]).hex() for size in range(9)] == classic["roots"]
+    assert sha256(b"").digest() == EMPTY_ROOT
     assert EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -146,7 +150,7 @@ def test_roots_when_computed_in_every_way_then_equal():
 
 
 def test_inclusion_when_any_tree_to_130_then_every_proof_checks_and_no_flipped_one():
-    """All inclusion proofs of all trees to 130 leaves check; with one bit of any element, or of the leaf or root, flipped none does."""
+    """All inclusion proofs of all trees to 130 leaves check; with one bit of an element, leaf or root flipped none does."""
     for size in range(1, LARGEST + 1):
         for index in range(size):
             path = inclusion_path(index, size, _read)

@@ -20,11 +20,21 @@ pytestmark = pytest.mark.db
 
 ORIGIN = "register.example/ecluse/main"
 
+REST = "event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts from ecluse.opening"
 TAMPERED = [
-    ("update ecluse.ledger_entry set leaf = leaf || ' ' where index = 300", {"opening-other": 300, "tile-other": 256, "checkpoint-root": 400}),
+    (
+        "update ecluse.ledger_entry set leaf = leaf || ' ' where index = 300",
+        {"opening-other": 300, "tile-other": 256, "checkpoint-root": 400},
+    ),
     ("delete from ecluse.ledger_entry where index = 300", {"entry-missing": 300, "opening-beyond": 300}),
-    ("update ecluse.ledger_entry set sealed_at = sealed_at + interval '1 h' where index = 10", {"entry-time": 11, "opening-time": 10}),
-    ("update ecluse.ledger_head set size = 599", {"entry-beyond": 599, "opening-beyond": 599, "tile-other": 599, "checkpoint-beyond": 599}),
+    (
+        "update ecluse.ledger_entry set sealed_at = sealed_at + interval '1 h' where index = 10",
+        {"entry-time": 11, "opening-time": 10},
+    ),
+    (
+        "update ecluse.ledger_head set size = 599",
+        {"entry-beyond": 599, "opening-beyond": 599, "tile-other": 599, "checkpoint-beyond": 599},
+    ),
     ("update ecluse.ledger_head set last_at = last_at - interval '1 s'", {"head-time": 600}),
     ("delete from ecluse.opening where index in (7, 8)", {"opening-missing": 7}),
     ("update ecluse.opening set fields = replace(fields, 'lyon', 'nice') where index = 12", {"opening-other": 12}),
@@ -37,28 +47,32 @@ TAMPERED = [
     ("update ecluse.opening set disclosure_id = null where index = 12", {"opening-column": 12}),
     ("update ecluse.opening set sealed_at = sealed_at + interval '1 s' where index = 12", {"opening-time": 12}),
     (
-        "insert into ecluse.opening select log_id, index, sealed_at + interval '1 s', event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts"
-        " from ecluse.opening where index = 12",
+        f"insert into ecluse.opening select log_id, index, sealed_at + interval '1 s', {REST} where index = 12",
         {"opening-twice": 12},
     ),
     (
-        "insert into ecluse.opening select log_id, -1, sealed_at, event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts"
-        " from ecluse.opening where index = 12",
+        f"insert into ecluse.opening select log_id, -1, sealed_at, {REST} where index = 12",
         {"opening-beyond": -1},
     ),
-    ("update ecluse.ledger_tile set hashes = overlay(hashes placing '\\x00'::bytea from 40) where level = 0 and tile = 1", {"tile-other": 257}),
+    (
+        "update ecluse.ledger_tile set hashes = overlay(hashes placing '\\x00'::bytea from 40) where level = 0 and tile = 1",
+        {"tile-other": 257},
+    ),
     ("update ecluse.ledger_tile set hashes = substr(hashes, 1, 32) where level = 1", {"tile-other": 256}),
     ("delete from ecluse.ledger_tile where level = 0 and tile = 1", {"tile-missing": 256}),
     ("delete from ecluse.ledger_tile where level = 0 and tile = 2", {"tile-missing": 512}),
     ("delete from ecluse.ledger_tile", {"tile-missing": 0}),
     ("insert into ecluse.ledger_tile select log_id, 5, 0, hashes from ecluse.ledger_tile where level = 1", {"tile-beyond": 600}),
-    ("update ecluse.ledger_checkpoint set root = sha256(root) where size = 400", {"checkpoint-note": 400, "checkpoint-root": 400}),
+    (
+        "update ecluse.ledger_checkpoint set root = sha256(root) where size = 400",
+        {"checkpoint-note": 400, "checkpoint-root": 400},
+    ),
     ("update ecluse.ledger_checkpoint set note = replace(note, '400', '401') where size = 400", {"checkpoint-note": 400}),
     ("update ecluse.ledger_checkpoint set signed_at = signed_at - interval '1 h' where size = 600", {"checkpoint-time": 600}),
     ("update ecluse.ledger_checkpoint set size = 700 where size = 600", {"checkpoint-note": 700, "checkpoint-beyond": 600}),
     ("update ecluse.ledger_log set vkey = replace(vkey, '+', '-')", {"key-other": 0}),
     ("update ecluse.ledger_log set origin = 'other.example/log'", {"checkpoint-note": 0}),
-]  # fmt: skip
+]
 
 
 async def _sound_log(journal):

@@ -4,7 +4,7 @@ A call is a generator. It yields a step (``Send``, ``Pause`` or ``NeedToken``), 
 the synchronous and asynchronous fronts only carry out steps. One rule of retrying, for all calls, at most ``tries`` in all:
 
 - no answer (connection lost or timed out): again, with a new proof and the same ``Idempotency-Key``;
-- 503 with a problem that says to come again (``ledger-unavailable``, ``register-unavailable``, ``busy``): again;
+- a problem that says to come again (`RETRYABLE`: 503, and 404 ``not-published`` in an entry's first second): again;
 - 429 with ``Retry-After`` of at most 30 s: again after it;
 - 401 ``invalid_token``: once more, with a new token;
 - anything else is final.
@@ -24,7 +24,7 @@ from ecluse.client.credential import ASSERTION_TYPE, JTI_BYTES, Credential
 from ecluse.client.model import Json
 from ecluse.errors import ConfigurationError
 
-RETRYABLE: Final = frozenset({"ledger-unavailable", "register-unavailable", "busy"})
+RETRYABLE: Final = frozenset({"ledger-unavailable", "register-unavailable", "clock-untrusted", "busy", "not-published"})
 RENEW_BEFORE: Final = timedelta(seconds=30)
 LONGEST_WAIT_SECONDS: Final = 30.0
 FIRST_BACKOFF_SECONDS: Final = 0.1
@@ -178,7 +178,7 @@ class Exchanger:
         raise errors.Unavailable(trouble)
 
     def _wait(self, answer: Answer, attempt: int) -> Pause | None:
-        if answer.status == 503 and problem_code(answer) in RETRYABLE:
+        if answer.status in {404, 503} and problem_code(answer) in RETRYABLE:
             return self.pause(attempt)
         after = answer.headers.get("retry-after", "")
         if answer.status == 429 and after.isascii() and after.isdigit() and len(after) < 6 and int(after) <= LONGEST_WAIT_SECONDS:

@@ -50,13 +50,19 @@ async def add_processor(connection: Connection, *, log_id: int, processor: str, 
         raise NameTaken(processor) from taken
 
 
-async def current_contract(connection: Connection, processor: str, attributes: Mapping[str, AttributeType]) -> tuple[int, Contract | None]:
+async def current_contract(
+    connection: Connection, processor: str, attributes: Mapping[str, AttributeType]
+) -> tuple[int, Contract | None]:
     """Return the version in force (0: none) and the contract. Raises `ContractInvalid` where this version of Écluse can't read it."""
-    row = await connection.fetchrow("select version, text from ecluse.contract where processor_id = $1 order by version desc limit 1", processor)
+    row = await connection.fetchrow(
+        "select version, text from ecluse.contract where processor_id = $1 order by version desc limit 1", processor
+    )
     return (0, None) if row is None else (row["version"], parse_contract(row["text"], attributes))
 
 
-async def apply_contract(connection: Connection, *, log_id: int, text: str, attributes: Mapping[str, AttributeType], actor: str) -> Applied:
+async def apply_contract(
+    connection: Connection, *, log_id: int, text: str, attributes: Mapping[str, AttributeType], actor: str
+) -> Applied:
     """Put a contract file in force: its text, version and hash are kept, its hash is sealed.
 
     Raises `ContractInvalid` (all findings), `ProcessorUnknown`.
@@ -72,14 +78,22 @@ async def apply_contract(connection: Connection, *, log_id: int, text: str, attr
             raise ProcessorUnknown(processor)
         try:
             sealed = await seal_control(
-                connection, log_id=log_id, event=Event.CONTRACT_APPLIED, act="contract:apply", actor=actor, target=f"{processor}/{version + 1}", processor=processor,
+                connection, log_id=log_id, event=Event.CONTRACT_APPLIED, act="contract:apply", actor=actor,
+                target=f"{processor}/{version + 1}", processor=processor,
                 detail={"hash": digest, "reference": contract.reference, "version": version + 1}, expected_seq=seq,
                 body={"version": version + 1, "reference": contract.reference, "text": text, "hash": digest, "actor": actor},
             )  # fmt: skip
         except LedgerStale:
             continue
         changes = diff_contracts(before, contract) if before is not None else ()
-        return Applied(processor=processor, version=version + 1, hash=digest, changes=changes, index=sealed.index, control_seq=sealed.control_seq)
+        return Applied(
+            processor=processor,
+            version=version + 1,
+            hash=digest,
+            changes=changes,
+            index=sealed.index,
+            control_seq=sealed.control_seq,
+        )
     raise LedgerStale
 
 
@@ -131,7 +145,14 @@ async def release_hold(connection: Connection, *, log_id: int, hold: str, actor:
         raise HoldUnknown(hold)
     try:
         return await seal_control(
-            connection, log_id=log_id, event=Event.HOLD_RELEASED, act="hold:release", actor=actor, target=hold, detail={}, body={"id": hold}
+            connection,
+            log_id=log_id,
+            event=Event.HOLD_RELEASED,
+            act="hold:release",
+            actor=actor,
+            target=hold,
+            detail={},
+            body={"id": hold},
         )
     except asyncpg.NoDataFoundError as absent:
         raise HoldUnknown(hold) from absent

@@ -58,7 +58,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     forms: dict[str, str]
 
 
-def give(ask: Ask, forms: Mapping[str, Form], kinds: Mapping[str, AttributeType], row: Mapping[str, str | date | None], today: date) -> Given:
+def give(
+    ask: Ask, forms: Mapping[str, Form], kinds: Mapping[str, AttributeType], row: Mapping[str, str | date | None], today: date
+) -> Given:
     """Minimise one register row to what is asked, in the contract's forms."""
     subject: dict[str, object] = {}
     given: dict[str, str] = {}
@@ -95,7 +97,9 @@ def compose_grant(
         (
             "fingerprints",
             {
-                "attributes": {name: fingerprint(key, disclosure, name, kinds[name], value) for name, value in given.subject.items()},
+                "attributes": {
+                    name: fingerprint(key, disclosure, name, kinds[name], value) for name, value in given.subject.items()
+                },
                 "key": key.version,
                 "normal": 1,
             },

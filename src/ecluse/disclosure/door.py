@@ -22,7 +22,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-
 from ecluse.db import LOST, Connection, Pool
 from ecluse.disclosure.compose import FingerprintKey, opening_of, release
 from ecluse.disclosure.errors import Busy, ClockUntrustedNow, DoorError, LedgerUnavailable, RegisterGone
@@ -36,7 +35,8 @@ from ecluse.register import AttributeType, RegisterUnavailable
 from ecluse.register.store import Register
 
 GATHER: Final = (
-    "select n, control_seq, at, purpose, session_id, starts_at, ends_at, subject_ref, cancelled, roster, holds, idem_hash, idem_index, idem_entries, idem_sealed_at "
+    "select n, control_seq, at, purpose, session_id, starts_at, ends_at, subject_ref, cancelled, roster, holds, "
+    "idem_hash, idem_index, idem_entries, idem_sealed_at "
     "from ecluse.gather($1::smallint, $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) order by n"
 )
 PLANS: Final = 8
@@ -77,7 +77,9 @@ class Door:
         """Return the configuration of the present ``control_seq`` (for what is shown, and to find a client's keys)."""
         try:
             async with self._ledger.acquire() as connection:
-                seq = await connection.fetchval("select control_seq from ecluse.ledger_head where log_id = $1::smallint", self._log_id)
+                seq = await connection.fetchval(
+                    "select control_seq from ecluse.ledger_head where log_id = $1::smallint", self._log_id
+                )
                 return await self._load(connection, seq)
         except LOST as lost:
             raise LedgerUnavailable from lost
@@ -216,7 +218,12 @@ class Door:
             self._launch()
 
 
-_BUDGET_WORDS: Final = {"h:agent": "agent-per-hour", "h:client": "client-per-hour", "d:processor": "processor-per-day", "m:processor": "processor-per-month"}
+_BUDGET_WORDS: Final = {
+    "h:agent": "agent-per-hour",
+    "h:client": "client-per-hour",
+    "d:processor": "processor-per-day",
+    "m:processor": "processor-per-month",
+}
 
 
 def _budget_word(scope: str) -> str:
@@ -272,7 +279,9 @@ def _answer_of(request: Request, plans: Sequence[Plan], *, again: bool) -> Answe
     released = tuple(release(plan) for plan in plans if plan.kind != "refuse")
     if not released:
         return _denied(first)
-    return Delivered(deliveries=released, missing=tuple(plan.ask.appointment for plan in plans if plan.kind == "refuse"), again=again)
+    return Delivered(
+        deliveries=released, missing=tuple(plan.ask.appointment for plan in plans if plan.kind == "refuse"), again=again
+    )
 
 
 def _denied(plan: Plan) -> Denied:
@@ -280,7 +289,12 @@ def _denied(plan: Plan) -> Denied:
     if plan.reason is None:
         raise AssertionError("impossible: refused without a reason")
     return Denied(
-        reason=plan.reason, told=plan.told, disclosure=plan.disclosure, index=plan.index, leaf_hash=leaf_hash(plan.committed.leaf).hex(), opening=opening_of(plan)
+        reason=plan.reason,
+        told=plan.told,
+        disclosure=plan.disclosure,
+        index=plan.index,
+        leaf_hash=leaf_hash(plan.committed.leaf).hex(),
+        opening=opening_of(plan),
     )
 
 

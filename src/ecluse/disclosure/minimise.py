@@ -33,7 +33,7 @@ def initial(text: str) -> str | None:
     """Return the first grapheme and a full stop; None for a name of one grapheme or none, whose initial would be the name."""
     name = unicodedata.normalize("NFC", text).strip()
     graphemes = [at for at, char in enumerate(name) if not _extends(name, at, char)]
-    if len(graphemes) < 2:  # noqa: PLR2004 - a name of one grapheme
+    if len(graphemes) < 2:
         return None
     return name[: graphemes[1]].rstrip() + "."
 

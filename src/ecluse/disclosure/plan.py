@@ -14,8 +14,8 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from ecluse.db import Connection
 from ecluse.contracts import Form
+from ecluse.db import Connection
 from ecluse.disclosure.compose import SALTS, FingerprintKey, Given, compose_grant, compose_refusal, give, value_digest, value_salt
 from ecluse.disclosure.model import Answer, Plan, Request
 from ecluse.disclosure.terms import Snapshot
@@ -24,9 +24,10 @@ from ecluse.policy import Ask, Decision, Effect, Granted, Hold, Place, Reason, R
 from ecluse.register import AttributeType, Row, Unreadable
 from ecluse.register.store import Register
 
-OPENINGS: Final = (
-    "select index, fields, salts from ecluse.opening where log_id = $1::smallint and index >= $2 and index < $2 + $3 and sealed_at = $4 order by index"
-)
+OPENINGS: Final = """
+select index, fields, salts from ecluse.opening
+where log_id = $1::smallint and index >= $2 and index < $2 + $3 and sealed_at = $4 order by index
+"""
 _holds: Final = msgspec.json.Decoder(list[tuple[str, str, float, float | None]]).decode
 
 
@@ -72,7 +73,23 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 def facts_of(record: asyncpg.Record) -> Facts:
     """Turn one gathered record into facts; the columns stand in ``door.GATHER``."""
-    _, _, at, purpose, session, starts_at, ends_at, subject_ref, cancelled, roster, holds, body_hash, index, entries, sealed_at = record
+    (
+        _,
+        _,
+        at,
+        purpose,
+        session,
+        starts_at,
+        ends_at,
+        subject_ref,
+        cancelled,
+        roster,
+        holds,
+        body_hash,
+        index,
+        entries,
+        sealed_at,
+    ) = record
     place = None
     if subject_ref is not None:
         place = Place(
@@ -108,7 +125,9 @@ class Planner:
         self._register, self._kinds, self._key, self._log_id = register, attributes, key, log_id
         self._random, self._new_id = random_bytes, new_id
 
-    async def plan(self, connection: Connection, batch: Sequence[Waiting], facts: Sequence[Facts], snapshot: Snapshot) -> list[list[Plan]]:
+    async def plan(
+        self, connection: Connection, batch: Sequence[Waiting], facts: Sequence[Facts], snapshot: Snapshot
+    ) -> list[list[Plan]]:
         """Return each request's entries: every ask decided, the register read once for those that may be granted."""
         drafts: list[list[Draft]] = []
         places = iter(facts)
@@ -161,7 +180,9 @@ class Planner:
             return self._refusal(draft, Reason.UNDETERMINED, ("register:absent",), {})
         unread = [name for name in row.attributes if name in draft.ask.attributes] if isinstance(row, Unreadable) else []
         if isinstance(row, Unreadable):
-            return self._refusal(draft, Reason.UNDETERMINED, tuple(f"register:unreadable:{name}" for name in unread or row.attributes), {})
+            return self._refusal(
+                draft, Reason.UNDETERMINED, tuple(f"register:unreadable:{name}" for name in unread or row.attributes), {}
+            )
         purpose = terms.contract.purposes[place.purpose]
         forms: Mapping[str, Form] = purpose.attributes if draft.request.session is None else purpose.sheet
         return give(draft.ask, forms, self._kinds, row, draft.facts.at.astimezone(UTC).date())
@@ -181,10 +202,13 @@ class Planner:
         sealed = dict(fields)
         disclosure, digests, forms = str(sealed["disclosure"]), sealed["values"], sealed["forms"]
         value_salts = {name: value_salt(self._key, disclosure, name) for name in given.subject}
-        if forms != given.forms or {name: value_digest(name, salt, given.subject[name]) for name, salt in value_salts.items()} != digests:
+        if (
+            forms != given.forms
+            or {name: value_digest(name, salt, given.subject[name]) for name, salt in value_salts.items()} != digests
+        ):
             return self._refusal(draft, Reason.VALUE_CHANGED, ("redelivery:value-changed",), {})
         if not isinstance(draft.decision, Granted):
-            raise AssertionError("impossible: redelivered without a grant")
+            raise AssertionError("impossible: redelivered without a grant")  # noqa: TRY004 - a bug, not a caller's type
         return Plan(
             ask=draft.ask,
             kind="redeliver",
@@ -202,10 +226,8 @@ class Planner:
 
     def _refusal(self, draft: Draft, reason: Reason, reasons: Sequence[str], told: Mapping[str, object]) -> Plan:
         """Compose a refusal."""
-        if reason is Reason.UNDETERMINED:
-            event = Event.PERSON_UNDETERMINED
-        else:
-            event = Event.PERSON_REFUSED if draft.request.session is None else Event.SHEET_REFUSED
+        refused = Event.PERSON_REFUSED if draft.request.session is None else Event.SHEET_REFUSED
+        event = Event.PERSON_UNDETERMINED if reason is Reason.UNDETERMINED else refused
         return compose_refusal(
             draft.ask, draft.facts.place, draft.terms, reason, reasons, told,
             at=draft.facts.at, disclosure=self._new_id("dsc"), event=event, salts=self._random(SALTS),

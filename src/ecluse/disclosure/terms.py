@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import msgspec
 
-from ecluse.db import Connection
 from ecluse.contracts import Contract, ContractInvalid, Gate, gate_of, parse_contract
+from ecluse.db import Connection
 from ecluse.identity import PublicKey, parse_public_jwk
 from ecluse.policy import Effect, Hold, Parties, Terms
 from ecluse.register import AttributeType
@@ -78,7 +78,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         scopes = (("processor", processor), ("client", client), ("agent", agent), ("contract", processor))
         return Parties(
             agent_known=self.agents.get(agent) == processor,
-            key_in_use=known is not None and known.processor == processor and any(key.thumbprint == thumbprint for key in known.keys),
+            key_in_use=known is not None
+            and known.processor == processor
+            and any(key.thumbprint == thumbprint for key in known.keys),
             holds=tuple(hold for scope in scopes for hold in self.holds.get(scope, ())) if self.holds else (),
         )
 
@@ -90,14 +92,18 @@ async def load_snapshot(connection: Connection, log_id: int, zone: ZoneInfo, att
         contracts = await connection.fetch(_CONTRACTS, log_id)
         agents = await connection.fetch("select id, processor_id from ecluse.agent")
         clients = await connection.fetch("select id, role, processor_id from ecluse.client")
-        keys = await connection.fetch("select client_id, jwk from ecluse.client_key where revoked_at is null order by client_id, thumbprint")
+        keys = await connection.fetch(
+            "select client_id, jwk from ecluse.client_key where revoked_at is null order by client_id, thumbprint"
+        )
         holds = await connection.fetch(_HOLDS)
     by_client: dict[str, list[PublicKey]] = {}
     for key in keys:
         by_client.setdefault(key["client_id"], []).append(parse_public_jwk(msgspec.json.decode(key["jwk"])))
     by_scope: dict[tuple[str, str], tuple[Hold, ...]] = {}
     for row in holds:
-        hold = Hold(id=row["id"], scope=row["scope"], effect=Effect(row["effect"]), from_at=row["from_at"], until_at=row["until_at"])
+        hold = Hold(
+            id=row["id"], scope=row["scope"], effect=Effect(row["effect"]), from_at=row["from_at"], until_at=row["until_at"]
+        )
         by_scope[row["scope"], row["scope_id"]] = (*by_scope.get((row["scope"], row["scope_id"]), ()), hold)
     return Snapshot(
         control_seq=seq,
@@ -105,7 +111,10 @@ async def load_snapshot(connection: Connection, log_id: int, zone: ZoneInfo, att
         contracts={row["processor_id"]: _in_force(row, attributes) for row in contracts},
         agents={row["id"]: row["processor_id"] for row in agents},
         clients={
-            row["id"]: Client(id=row["id"], role=row["role"], processor=row["processor_id"], keys=tuple(by_client.get(row["id"], ()))) for row in clients
+            row["id"]: Client(
+                id=row["id"], role=row["role"], processor=row["processor_id"], keys=tuple(by_client.get(row["id"], ()))
+            )
+            for row in clients
         },
         holds=by_scope,
         gates={},

@@ -119,7 +119,8 @@ def fold_digests(digests: Sequence[bytes]) -> bytes:
     while len(level) > 1:
         # pairing neighbours and promoting a last odd one builds the same tree as the largest-power-of-two split
         level = [
-            sha256(b"\x01" + level[at] + level[at + 1]).digest() if at + 1 < len(level) else level[at] for at in range(0, len(level), 2)
+            sha256(b"\x01" + level[at] + level[at + 1]).digest() if at + 1 < len(level) else level[at]
+            for at in range(0, len(level), 2)
         ]
     return level[0]
 
@@ -169,14 +170,16 @@ def leaf_from_opening(fields: str, salts: bytes) -> bytes:
     except msgspec.DecodeError as bad:
         raise ValueError("not a list of named fields") from bad
     ranks = [_RANK.get(name, -1) for name, _ in pairs]
-    if len(pairs) < 2 or ranks[:2] != [0, 1] or -1 in ranks or ranks != sorted(set(ranks)):  # noqa: PLR2004 - at and event
+    if len(pairs) < 2 or ranks[:2] != [0, 1] or -1 in ranks or ranks != sorted(set(ranks)):
         raise ValueError("fields unknown or out of order")
     if len(salts) != SALT_BYTES * len(pairs):
         raise ValueError("salts of another length")
     return commit(pairs, salts).leaf
 
 
-def opening_shown(fields: Sequence[tuple[str, object]], salts: bytes, digests: Sequence[bytes], shown: frozenset[str]) -> list[object]:
+def opening_shown(
+    fields: Sequence[tuple[str, object]], salts: bytes, digests: Sequence[bytes], shown: frozenset[str]
+) -> list[object]:
     """Return an opening's ``fields``: ``[name, salt hex, value]`` for those in ``shown``, the digest's hex for the others."""
     return [
         [name, salts[rank * 32 : rank * 32 + 32].hex(), value] if name in shown else digests[rank].hex()

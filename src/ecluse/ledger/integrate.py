@@ -1,16 +1,20 @@
-"""Integrating: committed entries into tiles, a root, a signed checkpoint. One elected process at a time, within a second of the seal.
+"""Integrating: committed entries into tiles, a root, a signed checkpoint, within a second of the seal, by one elected process.
 
 A round is one transaction (READ COMMITTED); its steps, and what a crash after each leaves:
- 1. elect: an advisory lock until the transaction ends, so it works through PgBouncer's transaction mode. Crash: the lock goes with the connection.
- 2. read: the head, the signer's memory, the entries from the tiles' size to the head's, at most 50,000. Nothing uncommitted is ever seen.
+ 1. elect: an advisory lock until the transaction ends, so it works through PgBouncer's transaction mode. Crash: the lock goes
+    with the connection.
+ 2. read: the head, the signer's memory, the entries from the tiles' size to the head's, at most 50,000. Nothing uncommitted is
+    ever seen.
  3. tiles: the full ones and the partial right edge are written. Crash: rolled back; tiles are derived anyway.
- 4. sign: the signer checks that the new tree extends what it signed last, and remembers the new note outside the database. Crash: the note is
-    remembered and unpublished; the next round hashes the same entries again and signs the same head, or a larger one that extends it.
+ 4. sign: the signer checks that the new tree extends what it signed last, and remembers the new note outside the database.
+    Crash: the note is remembered and unpublished; the next round hashes the same entries again and signs the same head, or a
+    larger one that extends it.
  5. publish: the checkpoint's row, then commit. A commit whose outcome is unknown is the crash of 4 or a finished round.
-Recovery is therefore the next round and nothing else. Tiles lost at the right edge are hashed again from the entries, without a signature until the last
-signed size is reached.
+Recovery is therefore the next round and nothing else. Tiles lost at the right edge are hashed again from the entries, without a
+signature until the last signed size is reached.
 
-The process also keeps house: `ecluse.purge` each minute, `ecluse.ensure_partitions` each hour. A refusal of the signer stops neither.
+The process also keeps house: `ecluse.purge` each minute, `ecluse.ensure_partitions` each hour. A refusal of the signer stops
+neither.
 """
 
 from __future__ import annotations
@@ -39,8 +43,11 @@ CHUNK: Final = 50_000
 _SLICE: Final = 2_000  # leaves hashed before other tasks get their turn: about 5 ms
 _PAUSE: Final = timedelta(milliseconds=400)  # between rounds when there was nothing more to do
 _PAUSE_REFUSED: Final = timedelta(seconds=2)
+_PAUSE_HOUSE: Final = timedelta(seconds=15)
 _PURGE_EVERY: Final = timedelta(minutes=1)
 _PARTITIONS_EVERY: Final = timedelta(hours=1)
+
+_FAILED: Final = (*LOST, asyncpg.PostgresError)
 
 _log: Final = structlog.get_logger("ecluse.ledger")
 
@@ -61,11 +68,10 @@ class Integrator:
         self._due = {"purge": 0.0, "ensure_partitions": 0.0}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Integrate and keep house until ``stop`` is set. What refuses or fails is logged, shown in ``refusal``, and tried again."""
+        """Integrate and keep house until ``stop`` is set. A refusal is logged and shown in ``refusal``; all is tried again."""
         while not stop.is_set():
             pause = _PAUSE
             try:
-                await self._keep_house()
                 self.last = await self.round()
                 pause = timedelta(0) if self.last.behind and self.last.elected else _PAUSE
                 self._settle(None)
@@ -74,9 +80,10 @@ class Integrator:
             except LedgerError as refusal:
                 self._settle(refusal)
                 pause = _PAUSE_REFUSED
-            except (*LOST, asyncpg.PostgresError) as lost:
-                _log.warning("ledger:integrate:failed", code=type(lost).__name__, log_id=self._log_id)
+            except _FAILED as failed:
+                _log.warning("ledger:integrate:failed", code=type(failed).__name__, log_id=self._log_id)
                 pause = _PAUSE_REFUSED
+            await self._keep_house()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause.total_seconds())
 
@@ -90,14 +97,19 @@ class Integrator:
         self.refusal = refusal
 
     async def _keep_house(self) -> None:
+        """Do what is due. A failure is logged and tried again in a while; it does not keep the log from being signed."""
         now = asyncio.get_running_loop().time()
         for task, every in (("ensure_partitions", _PARTITIONS_EVERY), ("purge", _PURGE_EVERY)):
             if now >= self._due[task]:
-                await self._pool.execute(query(task))
-                self._due[task] = now + every.total_seconds()
+                try:
+                    await self._pool.execute(query(task))
+                    self._due[task] = now + every.total_seconds()
+                except _FAILED as failed:
+                    _log.warning("ledger:house:failed", code=type(failed).__name__, task=task, log_id=self._log_id)
+                    self._due[task] = now + _PAUSE_HOUSE.total_seconds()
 
     async def round(self) -> Round:
-        """Do one round: steps 1 to 5 of the module. Raises `LedgerError` where the log or the signer refuses, and the driver's errors."""
+        """Do one round, steps 1 to 5. Raises `LedgerError` where log or signer refuse, and the driver's errors."""
         async with self._pool.acquire() as conn, conn.transaction():
             if not await conn.fetchval(query("elect"), self._log_id):
                 return Round(elected=False)
@@ -160,7 +172,9 @@ class Integrator:
         await conn.execute(query("put_tiles"), self._log_id, levels, indexes, [raw for _, raw in tiles])
         return edge
 
-    async def _publish(self, conn: Connection, size: int, root: bytes, signed: Checkpoint, published: StoredCheckpoint | None) -> None:
+    async def _publish(
+        self, conn: Connection, size: int, root: bytes, signed: Checkpoint, published: StoredCheckpoint | None
+    ) -> None:
         """Sign the head (step 4), then publish it (step 5)."""
         proof = await self._proof(conn, signed.size, size)
         if published is not None and published.size not in (0, signed.size):

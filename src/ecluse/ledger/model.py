@@ -1,6 +1,7 @@
 """The ledger's data: signed heads, tiles, and what a check of the whole log found.
 
-All are frozen. Hashes are 32 raw bytes. Sizes and indexes are below 2**63 (a PostgreSQL ``bigint``, and what other readers of notes take).
+All are frozen. Hashes are 32 raw bytes. Sizes and indexes are below 2**63 (a PostgreSQL ``bigint``, and what other readers of
+notes take).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened note. ``signed_by``: known keys whose signature checked, at least one; ``ignored``: signatures of unknown keys."""
+    """An opened note. ``signed_by``: known keys that signed, at least one; ``ignored``: signatures of unknown keys."""
 
     text: str
     signed_by: tuple[Verifier, ...]
@@ -90,8 +91,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """What one round of integration did.
 
-    ``elected``: false where another process had the turn. ``entries``: hashed now. ``size``: entries in the tiles. ``behind``: entries sealed and not
-    yet hashed. ``published``: a checkpoint was published now.
+    ``elected``: false where another process had the turn. ``entries``: hashed now. ``size``: entries in the tiles. ``behind``:
+    entries sealed and not yet hashed. ``published``: a checkpoint was published now.
     """
 
     elected: bool
@@ -126,7 +127,7 @@ class ProblemKind(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of fault. ``index``: the first entry concerned; ``count``: how many were seen; ``detail``: constant words, no value of an entry."""
+    """One kind of fault. ``index``: the first entry concerned; ``count``: how many; ``detail``: constant words."""
 
     kind: ProblemKind
     index: int

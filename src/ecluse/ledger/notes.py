@@ -17,7 +17,8 @@ Each thing has one spelling; all else is refused, never repaired. The rules that
  2. A number is ASCII digits without leading zero (``int()`` takes ``1_0``, ``+7``, blanks and other scripts' digits).
  3. Base64 is standard, padded, without stray bits: it must re-encode to itself.
  4. A vkey is split at its first two ``+`` (base64 holds ``+``), and its id must be the hash of its key.
- 5. A bad signature by a known key refuses the note; unknown keys, known names with unknown ids included, are ignored; order does not matter.
+ 5. A bad signature by a known key refuses the note; unknown keys, known names with unknown ids included, are ignored; order does
+    not matter.
 
 Vectors: ``tests/vectors/c2sp/``.
 """
@@ -141,7 +142,8 @@ def sign(text: str, name: str, key: Ed25519PrivateKey) -> str:
 def open_note(raw: bytes | str, known: Iterable[Verifier]) -> Note:
     """Open a signed note with the keys that are ``known`` (rules 1, 3 and 5).
 
-    Raises `NoteInvalid` if it does not parse, a known key's signature is bad, or no known key signed; `KeyInvalid` if two known keys share name and id.
+    Raises `NoteInvalid` if it does not parse, a known key's signature is bad, or no known key signed; `KeyInvalid` if two known
+    keys share name and id.
     """
     keys = _by_name_and_id(known)
     text, signatures = _split(raw)

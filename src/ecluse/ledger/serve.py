@@ -1,7 +1,7 @@
 """What readers of the log are served: proofs, checkpoints, tiles and entries, each from one batched read.
 
-Store: tiles are derived from the entries and may be lost and rebuilt; whoever reads a proof checks it, so a wrong tile can only fail a check.
-Nothing is served of an entry that no published checkpoint covers.
+Store: tiles are derived from the entries and may be lost and rebuilt; whoever reads a proof checks it, so a wrong tile can only
+fail a check. Nothing is served of an entry that no published checkpoint covers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _queries() -> Queries:
 
 
 def query(name: str) -> str:
-    """Return the text of a named statement of ``queries.sql``; its values are bound in the order in which they are first named there."""
+    """Return the text of a named statement of ``queries.sql``; its values are bound in the order of their first use."""
     return str(getattr(_queries(), name).sql)
 
 
@@ -106,13 +106,13 @@ async def tile_bytes(conn: Connection, log_id: int, tile: Tile) -> bytes:
 
 
 async def bundle_bytes(conn: Connection, log_id: int, bundle: Bundle) -> bytes:
-    """Return the entries under a tile, each after its length as a big-endian uint16. Raises `NotPublished` as `tile_bytes` does."""
+    """Return the entries under a tile, each after its length as a big-endian uint16. Raises as `tile_bytes` does."""
     tile_path(bundle)
     first = bundle.index * TILE_WIDTH
     last = first + bundle.width
     if await _published_size(conn, log_id) < last:
         raise NotPublished("no checkpoint has those entries")
     leaves = [row["leaf"] for row in await conn.fetch(query("entries_of"), log_id, first, last)]
-    if len(leaves) != bundle.width:
-        raise NotPublished("entries of that bundle are missing")
+    if len(leaves) != bundle.width or any(len(leaf) > 0xFFFF for leaf in leaves):
+        raise NotPublished("entries of that bundle are missing or damaged")
     return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)

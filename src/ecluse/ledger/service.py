@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ecluse.db import Connection
 from ecluse.clock import sealed_text
+from ecluse.db import Connection
 from ecluse.ids import random_bytes
 from ecluse.ledger.errors import LedgerStale
 from ecluse.ledger.fields import SALT_BYTES, Event, commit
@@ -44,7 +44,14 @@ async def seal_control(
         committed = commit(fields, random_bytes(SALT_BYTES * len(fields)))
         try:
             index, seq = await control(
-                connection, log_id, head, committed, event=event.value, processor=processor, act=act, body=msgspec.json.encode(body).decode()
+                connection,
+                log_id,
+                head,
+                committed,
+                event=event.value,
+                processor=processor,
+                act=act,
+                body=msgspec.json.encode(body).decode(),
             )
         except LedgerStale:
             if expected_seq is not None:

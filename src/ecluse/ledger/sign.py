@@ -1,14 +1,14 @@
 """The signer: the one holder of the log's key, with a memory outside the database.
 
-``state/log.checkpoint`` is the note signed last (0600). It is written, whole and durably, *before* the checkpoint is published, so what is published was
-always remembered. The rules, in the order in which `Signer.sign` applies them:
+``state/log.checkpoint`` is the note signed last (0600). It is written, whole and durably, *before* the checkpoint is published,
+so what is published was always remembered. The rules, in the order in which `Signer.sign` applies them:
  1. No memory, no signature (`StateMissing`); only `create_state` makes one, when a log begins or is taken over.
  2. The memory has to be this log's, signed by this key (`StateInvalid`).
  3. Nothing smaller than the last size, no other root at that size (`LedgerBehind`). The same head again is the same note again.
  4. Nothing that does not extend the last tree: a consistency proof has to check (`LedgerBehind`).
  5. Signed, written to a new file, fsync, renamed over the old one, fsync of the folder; then only it is handed out.
-An exclusive lock on ``log.checkpoint.lock`` is held from reading to writing: two processes of one host can't both sign. A crash before 5's rename has
-signed nothing that anybody saw; after it, the next round signs something at least as large.
+An exclusive lock on ``log.checkpoint.lock`` is held from reading to writing: two processes of one host can't both sign. A crash
+before 5's rename has signed nothing that anybody saw; after it, the next round signs something at least as large.
 
 Store: trusted; may lose nothing. A copy from a backup is older than the truth: witnesses then catch what it can't.
 """
@@ -24,7 +24,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ecluse.ledger.errors import KeyInvalid, LedgerBehind, NoteInvalid, ProofError, SignerHeld, StateExists, StateInvalid, StateMissing
+from ecluse.ledger.errors import (
+    KeyInvalid,
+    LedgerBehind,
+    NoteInvalid,
+    ProofError,
+    SignerHeld,
+    StateExists,
+    StateInvalid,
+    StateMissing,
+)
 from ecluse.ledger.model import Checkpoint
 from ecluse.ledger.notes import MAX_NOTE_BYTES, format_vkey, open_checkpoint, sign_checkpoint, verifier_of_key
 from ecluse.ledger.tree import EMPTY_ROOT, check_consistency
@@ -42,7 +51,7 @@ def load_log_key(pem: str) -> Ed25519PrivateKey:
 
 
 def create_state(path: Path, note: str) -> None:
-    """Begin a signer's memory with a signed note: of the empty log, or of the checkpoint that is taken over. Raises `StateExists`."""
+    """Begin a signer's memory with a note: of the empty log, or of the checkpoint taken over. Raises `StateExists`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -88,7 +97,7 @@ class Signer:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the right to sign on this host. Raises `SignerHeld` where another process has it; the kernel frees a dead one's."""
+        """Hold the right to sign on this host. Raises `SignerHeld` where another process has it; a dead one's is free."""
         try:
             handle = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError as missing:
@@ -117,7 +126,8 @@ class Signer:
     def sign(self, size: int, root: bytes, proof: Sequence[bytes]) -> str:
         """Sign the head ``(size, root)`` and return the note, which is remembered by then. Call it inside `hold`.
 
-        ``proof``: consistency from the last size to ``size``; empty if they are equal or the last is 0. Raises `LedgerBehind` (rules 3 and 4).
+        ``proof``: consistency from the last size to ``size``; empty if they are equal or the last is 0. Raises `LedgerBehind`
+        (rules 3 and 4).
         """
         last, note = self.last()
         if size < last.size:

@@ -64,7 +64,9 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
 
 
-async def seal(connection: Connection, log_id: int, control_seq: int, at: datetime, rows: Sequence[SealRow], *, atomic: bool = False) -> list[Sealed]:
+async def seal(
+    connection: Connection, log_id: int, control_seq: int, at: datetime, rows: Sequence[SealRow], *, atomic: bool = False
+) -> list[Sealed]:
     """Seal a batch in one autocommitted statement and return one outcome a row, in order.
 
     ``at``: the database's clock when the batch was gathered; ``control_seq``: the head's at the same instant. Raises the driver's errors.
@@ -101,7 +103,15 @@ async def read_head(connection: Connection, log_id: int) -> Head:
 
 
 async def control(
-    connection: Connection, log_id: int, head: Head, committed: Committed, *, event: str, processor: str | None, act: str, body: str
+    connection: Connection,
+    log_id: int,
+    head: Head,
+    committed: Committed,
+    *,
+    event: str,
+    processor: str | None,
+    act: str,
+    body: str,
 ) -> tuple[int, int]:
     """Seal one control entry with its effect; return its index and the new control_seq.
 

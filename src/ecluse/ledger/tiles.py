@@ -1,12 +1,14 @@
 """Tiles of the tree (C2SP tlog-tiles 0.1): their paths, which an append changes, and finding a node's hash in them. Pure.
 
-The tile ``(level, index)`` holds the nodes of height ``8 * level`` numbered ``[256 * index, 256 * (index + 1))``, 32 bytes each, as far as they are
-complete. One of fewer than 256 is *partial*; it only ever grows at its end, so any prefix of it is the partial tile of an earlier size::
+The tile ``(level, index)`` holds the nodes of height ``8 * level`` numbered ``[256 * index, 256 * (index + 1))``, 32 bytes each,
+as far as they are complete. One of fewer than 256 is *partial*; it only ever grows at its end, so any prefix of it is the
+partial tile of an earlier size::
 
     tile/<level>/<index>[.p/<width>]      tile/entries/<index>[.p/<width>]
 
-Level: 0 to 63. Index: groups of three digits, all but the last with an ``x`` before (1234067 is ``x001/x234/067``). Width: 1 to 255. No spelling but the
-shortest. Example: 70,000 entries are tiles 0 to 272 of level 0 and 273 of width 112; tile 0 of level 1 and 1 of width 17; tile 0 of level 2 of width 1.
+Level: 0 to 63. Index: groups of three digits, all but the last with an ``x`` before (1234067 is ``x001/x234/067``). Width: 1 to
+255. No spelling but the shortest. Example: 70,000 entries are tiles 0 to 272 of level 0 and 273 of width 112; tile 0 of level 1
+     and 1 of width 17; tile 0 of level 2 of width 1.
 
 Vectors: ``tests/vectors/c2sp/tile-paths.json``.
 """
@@ -75,7 +77,7 @@ def right_edge(size: int) -> list[Tile]:
 
 
 def changed_tiles(old_size: int, new_size: int) -> list[Tile]:
-    """List the tiles, as wide as they are then, that an append from ``old_size`` to ``new_size`` leaves changed; level by level."""
+    """List the tiles that an append from ``old_size`` to ``new_size`` changes, as wide as they are then, level by level."""
     if not 0 <= old_size <= new_size <= MAX_SIZE:
         raise RangeRefused("a log only grows")
     changed = []
@@ -124,8 +126,8 @@ def split_hashes(raw: bytes) -> list[bytes]:
 class TileEdge:
     """The right edge of a tiled tree: takes leaf hashes, gives full tiles as they fill, the partial ones, and the root.
 
-    Each level keeps its partial tile and the frontier inside it; a tile that fills has carried into one hash, which is the next hash of the level above.
-    One hash a leaf on the average.
+    Each level keeps its partial tile and the frontier inside it; a tile that fills has carried into one hash, which is the next
+    hash of the level above. One hash a leaf on the average.
     """
 
     __slots__ = ("_frontiers", "_full", "_partial", "size")
@@ -139,7 +141,7 @@ class TileEdge:
 
     @classmethod
     def load(cls, size: int, tiles: Mapping[TileId, bytes]) -> TileEdge:
-        """Go on from ``size`` with the tiles of `right_edge`, which may be wider by now. Raises `NotPublished` where one is missing."""
+        """Go on from ``size`` with the tiles of `right_edge`, wider by now or not. Raises `NotPublished` if one is missing."""
         edge = cls()
         edge.size = size
         for tile in right_edge(size):

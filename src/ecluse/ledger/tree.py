@@ -2,12 +2,13 @@
 
     leaf = SHA-256(0x00 || entry)      node = SHA-256(0x01 || left || right)      empty tree = SHA-256("")
 
-A tree of ``n > 1`` leaves splits at the largest power of two below ``n``. A *node* here is a complete subtree, named ``(height, index)``: it spans the
-leaves ``[index << height, (index + 1) << height)``; heights are at most 62. Nodes never change once complete, so storage holds nothing else; every other
-hash is folded from a few of them.
+A tree of ``n > 1`` leaves splits at the largest power of two below ``n``. A *node* here is a complete subtree, named ``(height,
+index)``: it spans the leaves ``[index << height, (index + 1) << height)``; heights are at most 62. Nodes never change once
+complete, so storage holds nothing else; every other hash is folded from a few of them.
 
-A proof is made in three steps: *plan* (which nodes, pure), *read* (once), *fold* (pure). A `Plan` has one group of nodes a hash wanted, each
-group left to right, to be folded into that hash. Checks are the iterative ones of RFC 9162; they raise `ProofError` and return nothing.
+A proof is made in three steps: *plan* (which nodes, pure), *read* (once), *fold* (pure). A `Plan` has one group of nodes a hash
+wanted, each group left to right, to be folded into that hash. Checks are the iterative ones of RFC 9162; they raise `ProofError`
+and return nothing.
 
 Vectors: ``tests/vectors/rfc6962/``.
 """
@@ -55,7 +56,8 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
 class Frontier:
     """The complete subtrees at the right edge of a growing tree: all that an append needs.
 
-    ``hashes`` holds one hash for each binary digit 1 of ``size``, largest subtree first. One hash an append on the average, O(log n) a root.
+    ``hashes`` holds one hash for each binary digit 1 of ``size``, largest subtree first. One hash an append on the average,
+    O(log n) a root.
     """
 
     __slots__ = ("hashes", "size")
@@ -110,7 +112,7 @@ def _split(width: int) -> int:
 
 
 def _span(begin: int, end: int) -> tuple[Node, ...]:
-    """Return the complete subtrees over ``[begin, end)``, left to right; ``begin`` is a multiple of a power of two >= the width."""
+    """Return the complete subtrees over ``[begin, end)``, left to right; ``begin`` is aligned to the width."""
     nodes = []
     while begin < end:
         height = (end - begin).bit_length() - 1
@@ -231,7 +233,8 @@ def check_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], r
 def check_consistency(old_size: int, new_size: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
     """Check that the tree of ``new_size`` leaves extends the one of ``old_size`` (RFC 9162 §2.1.4.2).
 
-    Raises `RangeRefused` unless ``0 < old_size <= new_size`` (from the empty tree nothing can be shown), `ProofError` for everything else.
+    Raises `RangeRefused` unless ``0 < old_size <= new_size`` (from the empty tree nothing can be shown), `ProofError` for
+    everything else.
     """
     _refuse_size(new_size)
     if not 0 < old_size <= new_size:

@@ -3,11 +3,13 @@
 In one snapshot, in chunks, in constant memory (numbered as in the code):
  1. The head counts the entries; they run from 0 without a gap; their times never go back.
  2. Each entry has exactly one opening, sealed at the same instant, and the opening's fields and salts hash to the entry's leaf.
- 3. The columns by which openings are searched say what the committed fields say; the field ``at`` is at most 5 s older than the seal.
+ 3. The columns by which openings are searched say what the committed fields say; the field ``at`` is at most 5 s older than the
+    seal.
  4. Each stored tile is what the leaves give, and none is missing below the last checkpoint.
  5. Each checkpoint is signed by the log's key, for this log, with the root that its entries give; their times never go back.
  6. There is nothing beyond: no entry, opening, tile or checkpoint that the head does not count.
-What it can't see: a history that was rewritten whole and signed again by the log's own key. That takes an older checkpoint, kept elsewhere.
+What it can't see: a history that was rewritten whole and signed again by the log's own key. That takes an older checkpoint, kept
+elsewhere.
 
 The caller gives a connection (role ``ecluse_reader``) and, to use a second core, an executor of processes for steps 2 and 3.
 """
@@ -104,8 +106,8 @@ async def verify_ledger(
 ) -> Report:
     """Check a whole log and report. ``vkey``: the log's verifier key, from elsewhere than the database.
 
-    ``executor``: processes that check openings; without one it is done here. Raises `KeyInvalid` for the key and the driver's errors, nothing for what it
-    finds. About 60 µs an entry with some 16 fields on one core, nearly all of it in the openings.
+    ``executor``: processes that check openings; without one it is done here. Raises `KeyInvalid` for the key and the driver's
+    errors, nothing for what it finds. About 60 µs an entry with some 16 fields on one core, nearly all of it in the openings.
     """
     verifier = parse_vkey(vkey)
     async with conn.transaction(isolation="repeatable_read", readonly=True):

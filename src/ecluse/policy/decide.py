@@ -27,11 +27,12 @@ from ecluse.policy.model import Ask, Budget, Decision, Effect, Granted, Hold, Pa
 
 _RULES: Final = ("parties", "agent", "gate", "handle", "purpose", "attributes", "assurance", "place", "window", "person")
 _RULES_OF_GRANT: Final = {
-    roster: tuple(sorted((*_RULES, word))) for roster, word in ((None, "roster:none"), (True, "roster:listed"), (False, "roster:unlisted"))
+    roster: tuple(sorted((*_RULES, word)))
+    for roster, word in ((None, "roster:none"), (True, "roster:listed"), (False, "roster:unlisted"))
 }
 
 
-def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties, at: datetime) -> Decision:
+def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties, at: datetime) -> Decision:  # noqa: C901, PLR0912 - the ten rules stand in one place, in their order
     """Decide one disclosure at instant ``at`` (the database's clock, read when the facts were gathered)."""
     found: list[tuple[Reason, str, dict[str, object]]] = []
     # 1 parties
@@ -48,7 +49,9 @@ def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties,
     if terms is None:
         found.append((Reason.GATE_FROZEN, "gate:no-contract", {"state": "closed"}))
     elif terms.gate.state in {GateState.FROZEN, GateState.CLOSED}:
-        found.extend((Reason.GATE_FROZEN, f"gate:{why}", {"state": str(terms.gate.state)}) for why in terms.gate.reasons or ("unknown",))
+        found.extend(
+            (Reason.GATE_FROZEN, f"gate:{why}", {"state": str(terms.gate.state)}) for why in terms.gate.reasons or ("unknown",)
+        )
     # 4 handle
     if place is None:
         found.append((Reason.NOT_DISCLOSABLE, "handle:unknown", {}))

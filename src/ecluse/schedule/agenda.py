@@ -70,7 +70,7 @@ async def sessions_between(connection: Connection, processor: str, begin: dateti
 
 async def session_of(connection: Connection, processor: str, session: str) -> AgendaSession | None:
     """Return one session of this processor; None if there is none of that id *or it is another's*."""
-    found = await _sessions(connection, processor, session, datetime.min, datetime.min)
+    found = await _sessions(connection, processor, session, None, None)
     return found[0] if found else None
 
 
@@ -91,9 +91,9 @@ async def changes_after(connection: Connection, processor: str, seq: int, ordina
 
 
 async def _sessions(
-    connection: Connection, processor: str, session: str | None, begin: datetime, end: datetime
+    connection: Connection, processor: str, session: str | None, begin: datetime | None, end: datetime | None
 ) -> list[AgendaSession]:
-    rows = await connection.fetch(_SESSIONS, processor, session, None if session else begin, None if session else end)
+    rows = await connection.fetch(_SESSIONS, processor, session, begin, end)
     places: dict[str, list[AgendaPlace]] = {row["id"]: [] for row in rows}
     for row in await connection.fetch(_PLACES, list(places)):
         places[row["session_id"]].append(AgendaPlace(id=row["id"], enrolment=row["enrolment_id"]))

@@ -150,8 +150,8 @@ class _Loaded(msgspec.Struct, frozen=True, kw_only=True):
     row_count: int
     checked: CheckedSchedule
     moves: list[dict[str, object]]
-    cancels: list[str]
-    reinstates: list[str]
+    cancels: list[tuple[str, str]]
+    reinstates: list[tuple[str, str]]
 
 
 def _check(file: ScheduleFile, present: Present, register: RegisterMap, zone: tzinfo) -> CheckedSchedule | ScheduleFindings:

@@ -188,14 +188,14 @@ async def session_ids(connection: Connection, source: str, session_refs: Sequenc
     return {row["session_ref"]: row["id"] for row in rows}
 
 
-async def handles(connection: Connection, places: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the handles of these ``(session_id, place_ref)``, in their order."""
+async def handles(connection: Connection, places: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the ``(processor, handle)`` of these ``(session_id, place_ref)``, in their order."""
     rows = await _rows(
         "handles", connection, session_ids=[session for session, _ in places], place_refs=[place for _, place in places]
     )
     if len(rows) != len(places):
         raise ImportDisplaced
-    return [row["id"] for row in rows]
+    return [(row["processor_id"], row["id"]) for row in rows]
 
 
 async def _rows(name: str, connection: Connection, **values: object) -> list[asyncpg.Record]:

@@ -36,7 +36,9 @@ log: Final = structlog.get_logger("ecluse.web")
 
 ANSWERS: Final = Counter("ecluse_disclosure_answers", "Answers to POST /v1/disclosures, by outcome", ["outcome"])
 SECONDS: Final = Histogram(
-    "ecluse_disclosure_seconds", "Time to answer POST /v1/disclosures", buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5)
+    "ecluse_disclosure_seconds",
+    "Time to answer POST /v1/disclosures",
+    buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5),
 )
 _BY_STATUS: Final = {400: "invalid-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
@@ -116,14 +118,16 @@ def _fast_lane(framework: App, holder: dict[str, Gateway]) -> App:
         try:
             headers = read_headers(scope["headers"])
             status, fields, body = await disclose.disclose(holder["gateway"], headers, await _body(receive))
-            outcome = "granted" if status == 200 else "refused"  # noqa: PLR2004 - HTTP's OK
-        except Exception as error:  # the edge of the process: every error becomes an answer
+            outcome = "granted" if status == 200 else "refused"
+        except Exception as error:  # noqa: BLE001 - the edge of the process: every error becomes an answer
             code, detail, extra = problem_of(error)
             status, body = document(code, detail, extra)
             fields, outcome = headers_of(code), code
         SECONDS.observe(time.perf_counter() - began)
         ANSWERS.labels(outcome).inc()
-        await send({"type": "http.response.start", "status": status, "headers": [*fields, (b"content-length", str(len(body)).encode())]})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [*fields, (b"content-length", str(len(body)).encode())]}
+        )
         await send({"type": "http.response.body", "body": body})
 
     return lane

@@ -45,7 +45,10 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
         if field is None:
             continue
         if field in found:
-            raise HttpProblem("invalid-proof" if field == "dpop" else "invalid-request", f"The header field {name.decode('ascii')} stands twice.")
+            raise HttpProblem(
+                "invalid-proof" if field == "dpop" else "invalid-request",
+                f"The header field {name.decode('ascii')} stands twice.",
+            )
         try:
             found[field] = value.decode("ascii")
         except UnicodeDecodeError:

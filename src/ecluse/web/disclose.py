@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
+from ecluse.contracts import Assurance
 from ecluse.disclosure import Answer, Delivered, Delivery, Denied, Proven, Replayed, Request
 from ecluse.ids import is_id, is_name
-from ecluse.contracts import Assurance
 from ecluse.policy import Ask
 from ecluse.schedule.agenda import AgendaSession
 from ecluse.web.auth import PROCESSOR, Headers, prove
@@ -58,7 +58,15 @@ async def disclose(gateway: Gateway, headers: Headers, body: bytes) -> Reply:
     return refusal(gateway.origin, answer)
 
 
-async def sheet(gateway: Gateway, headers: Headers, proven: Proven, body: bytes, processor: str, session: AgendaSession, attributes: tuple[str, ...]) -> Reply:
+async def sheet(
+    gateway: Gateway,
+    headers: Headers,
+    proven: Proven,
+    body: bytes,
+    processor: str,
+    session: AgendaSession,
+    attributes: tuple[str, ...],
+) -> Reply:
     """Disclose a session's roll-call: one seal, all places or none. ``attributes``: those of the contract's sheet."""
     if len(body) > MOST_BODY_BYTES:
         raise HttpProblem("too-large")
@@ -84,7 +92,9 @@ async def sheet(gateway: Gateway, headers: Headers, proven: Proven, body: bytes,
     # the hash is of what the caller said, not of the places: a place cancelled meanwhile must not look like another request
     body_hash = sha256(_encode((session.id, wanted.agent))).digest()
     answer = await gateway.door.ask(
-        Request(proven=proven, asks=asks, endpoint=endpoint, session=session.id, key=idempotency_key(headers), body_hash=body_hash)
+        Request(
+            proven=proven, asks=asks, endpoint=endpoint, session=session.id, key=idempotency_key(headers), body_hash=body_hash
+        )
     )
     if isinstance(answer, Delivered):
         rows = [{"appointment": delivery.appointment, **_person(gateway.origin, delivery)} for delivery in answer.deliveries]
@@ -98,7 +108,7 @@ def refusal(origin: str, answer: Answer) -> Reply:
         status, body = document("invalid-proof", "The DPoP proof was used before.")
         return status, headers_of("invalid-proof"), body
     if not isinstance(answer, Denied):
-        raise AssertionError("impossible: a delivery rendered as a refusal")
+        raise AssertionError("impossible: a delivery rendered as a refusal")  # noqa: TRY004 - a bug, not a caller's type
     receipt = {"log": origin, "index": answer.index, "leaf_hash": answer.leaf_hash, "opening": answer.opening, "value_salts": {}}
     status, body = document(answer.reason.value, None, {**answer.told, "disclosure": answer.disclosure, "receipt": receipt})
     return status, headers_of(answer.reason.value), body
@@ -152,7 +162,11 @@ def _check_agent(agent: str) -> None:
 def _constant(bad: msgspec.MsgspecError) -> str:
     """Return the part of a decoder's message that can't hold a value: what was expected and where."""
     text = str(bad)
-    return text if text.startswith(("Expected", "Object missing", "Object contains unknown field")) and "unknown field" not in text else "unexpected content"
+    return (
+        text
+        if text.startswith(("Expected", "Object missing", "Object contains unknown field")) and "unknown field" not in text
+        else "unexpected content"
+    )
 
 
 def _person(origin: str, delivery: Delivery) -> dict[str, object]:

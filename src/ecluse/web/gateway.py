@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
-
 from litestar import Request, Response
 from litestar.params import Dependency
 
@@ -111,7 +110,9 @@ def read_register_map(installation: Installation) -> RegisterMap:
     try:
         return parse_register(path.read_text(encoding="utf-8"))
     except OSError as missing:
-        raise ConfigurationError(str(path), "the register is not mapped", "Write register.toml; `ecluse doctor` checks it") from missing
+        raise ConfigurationError(
+            str(path), "the register is not mapped", "Write register.toml; `ecluse doctor` checks it"
+        ) from missing
 
 
 def fingerprint_key(installation: Installation) -> FingerprintKey:
@@ -122,7 +123,7 @@ def fingerprint_key(installation: Installation) -> FingerprintKey:
         key = FingerprintKey(version=int(version), secret=bytes.fromhex(secret))
     except ValueError as bad:
         raise ConfigurationError("keys/fingerprint.key", "its last line is not version:hex", "Restore it from your safe") from bad
-    if len(key.secret) != 32:  # noqa: PLR2004 - 256 bits
+    if len(key.secret) != 32:
         raise ConfigurationError("keys/fingerprint.key", "its last secret is not of 32 bytes", "Restore it from your safe")
     return key
 
@@ -139,7 +140,11 @@ async def open_register_pool(installation: Installation, register_url: str) -> P
             max_inactive_connection_lifetime=0,
             command_timeout=timeout + 0.5,
             reset=keep_session,
-            server_settings={**SESSION_SETTINGS, "application_name": "ecluse-register", "statement_timeout": str(int(timeout * 1000))},
+            server_settings={
+                **SESSION_SETTINGS,
+                "application_name": "ecluse-register",
+                "statement_timeout": str(int(timeout * 1000)),
+            },
         )
     except LOST as lost:
         raise DatabaseUnavailable("the register does not answer") from lost

@@ -56,11 +56,14 @@ async def problem(code: str) -> str:
     row = PROBLEMS.get(code)
     if row is None:
         raise HttpProblem("not-found")
-    move = {"processor": "Yours: the contractor's.", "controller": "The agency's.", "wait": "Nobody's: wait and try again."}[row.move.value]
+    move = {"processor": "Yours: the contractor's.", "controller": "The agency's.", "wait": "Nobody's: wait and try again."}[
+        row.move.value
+    ]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(row.title)}</title>'
         f"<h1>{escape(row.title)}</h1><p><code>{escape(row.code)}</code>, HTTP {row.status}</p><p>{escape(row.detail)}</p>"
-        f"<h2>Whose move is it?</h2><p>{move}</p><p>{'The same call may be made again.' if row.retry else 'The same call will be answered the same.'}</p></html>"
+        f"<h2>Whose move is it?</h2><p>{move}</p>"
+        f"<p>{'The same call may be made again.' if row.retry else 'The same call will be answered the same.'}</p></html>"
     )
 
 

@@ -19,7 +19,17 @@ from litestar import Response, get, post
 from ecluse import clock, ids
 from ecluse.db import LOST
 from ecluse.disclosure import Client, LedgerUnavailable
-from ecluse.identity import ASSERTION_TYPE, ClientAuthInvalid, ProofInvalid, Spent, check_assertion, check_bound, key_set, peek_client_id, server_metadata
+from ecluse.identity import (
+    ASSERTION_TYPE,
+    ClientAuthInvalid,
+    ProofInvalid,
+    Spent,
+    check_assertion,
+    check_bound,
+    key_set,
+    peek_client_id,
+    server_metadata,
+)
 from ecluse.identity.metadata import JWKS_PATH, TOKEN_PATH, WELL_KNOWN_PATH, KeySet, ServerMetadata
 from ecluse.web.auth import PROCESSOR, SCHEDULER, read_headers
 from ecluse.web.gateway import Gateway, HttpRequest, Served, raw
@@ -67,11 +77,17 @@ async def token(request: HttpRequest, gateway: Served) -> Response[TokenAnswer]:
         async with gateway.pool.acquire() as connection:
             for what, once in spends:
                 if not await connection.fetchval("select ecluse.spend($1, $2)", once.slot, once.digest):
-                    return _refuse("invalid_dpop_proof" if what == "proof" else "invalid_client", f"the {what} was used before", 400 if what == "proof" else 401)
+                    return _refuse(
+                        "invalid_dpop_proof" if what == "proof" else "invalid_client",
+                        f"the {what} was used before",
+                        400 if what == "proof" else 401,
+                    )
     except LOST as lost:
         raise LedgerUnavailable from lost
     scope = _SCOPES[client.role]
-    text = gateway.issuer.issue(client_id=ids.ClientId(client.id), scope=scope, thumbprint=thumbprint, now=clock.now(), jti=ids.random_bytes(16).hex())
+    text = gateway.issuer.issue(
+        client_id=ids.ClientId(client.id), scope=scope, thumbprint=thumbprint, now=clock.now(), jti=ids.random_bytes(16).hex()
+    )
     answer = TokenAnswer(access_token=text, token_type="DPoP", expires_in=gateway.issuer.life_seconds, scope=scope)  # noqa: S106 - a type's name
     return Response(content=answer, headers={"cache-control": "no-store"})
 
@@ -88,7 +104,11 @@ async def _authenticate(request: HttpRequest, gateway: Gateway) -> tuple[Client,
     # an unknown client is checked against no key at all: one answer, whatever was missing
     keys = client.keys if client is not None else ()
     signed = check_assertion(
-        assertion, client_id=peek_client_id(assertion), client_keys=keys, audiences={described.issuer, described.token_endpoint}, now=now
+        assertion,
+        client_id=peek_client_id(assertion),
+        client_keys=keys,
+        audiences={described.issuer, described.token_endpoint},
+        now=now,
     )
     if client is None:
         raise AssertionError("impossible: an assertion checked by no key")
@@ -96,7 +116,11 @@ async def _authenticate(request: HttpRequest, gateway: Gateway) -> tuple[Client,
         raise HttpProblem("invalid-proof", "a DPoP proof is needed (RFC 9449)")
     proof = gateway.proofs.check(headers.dpop, method="POST", path=TOKEN_PATH, token=None, thumbprint=None, now=now)
     check_bound(proof.thumbprint, keys)
-    return client, proof.thumbprint, [("assertion", signed), ("proof", Spent(thumbprint=proof.thumbprint, slot=proof.slot, digest=proof.digest))]
+    return (
+        client,
+        proof.thumbprint,
+        [("assertion", signed), ("proof", Spent(thumbprint=proof.thumbprint, slot=proof.slot, digest=proof.digest))],
+    )
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -60,7 +60,8 @@ _ROWS: Final = (
     Problem(code="key-reused", status=422, title="Idempotency-Key reused", move=Move.YOURS,
             detail="This Idempotency-Key stands for another request. Use a fresh one for each."),
     Problem(code="invalid-request", status=400, title="Invalid request", move=Move.YOURS, detail="The request is not as the schema says."),
-    Problem(code="invalid-token", status=401, title="Invalid token", move=Move.YOURS, detail="The access token is missing, expired or not ours. Ask for a new one."),
+    Problem(code="invalid-token", status=401, title="Invalid token", move=Move.YOURS,
+            detail="The access token is missing, expired or not ours. Ask for a new one."),
     Problem(code="invalid-proof", status=401, title="Invalid proof of key", move=Move.YOURS,
             detail="The DPoP proof is missing, wrong, too old or was used before. Make a fresh one for each request (RFC 9449)."),
     Problem(code="wrong-role", status=403, title="Not for this client", move=Move.YOURS, detail="This client's role does not include this call."),
@@ -77,7 +78,8 @@ _ROWS: Final = (
             detail="The agency's register does not answer. Try again with the same Idempotency-Key."),
     Problem(code="clock-untrusted", status=503, title="The clock can't be trusted", move=Move.CONTROLLER, retry=True, wait_seconds=5,
             detail="The database's clock went back, so no window can be told. Nothing is disclosed until it has caught up."),
-    Problem(code="busy", status=503, title="Busy", move=Move.WAIT, retry=True, wait_seconds=1, detail="Too many requests are waiting. Try again with the same Idempotency-Key."),
+    Problem(code="busy", status=503, title="Busy", move=Move.WAIT, retry=True, wait_seconds=1,
+            detail="Too many requests are waiting. Try again with the same Idempotency-Key."),
     Problem(code="internal", status=500, title="An error of ours", move=Move.CONTROLLER, detail="Nothing was disclosed by this call. It has been logged."),
 )  # fmt: skip
 PROBLEMS: Final[Mapping[str, Problem]] = {row.code: row for row in _ROWS}
@@ -95,7 +97,12 @@ class HttpProblem(EcluseError):
 def document(code: str, detail: str | None = None, extra: Mapping[str, object] | None = None) -> tuple[int, bytes]:
     """Return a problem's status and its JSON body."""
     row = PROBLEMS[code]
-    body: dict[str, object] = {"type": f"/problems/{code}", "title": row.title, "status": row.status, "detail": detail or row.detail}
+    body: dict[str, object] = {
+        "type": f"/problems/{code}",
+        "title": row.title,
+        "status": row.status,
+        "detail": detail or row.detail,
+    }
     return row.status, msgspec.json.encode(body | dict(extra or {}))
 
 

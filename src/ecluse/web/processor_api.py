@@ -56,13 +56,14 @@ async def _caller(request: HttpRequest, gateway: Gateway) -> tuple[Proven, Clien
 
 
 @post(door.PATH, status_code=200, operation_id="disclose", tags=["processor"])
-async def disclose(request: HttpRequest, data: DisclosureRequest, gateway: Served) -> DisclosureAnswer:
+async def disclose(request: HttpRequest, data: DisclosureRequest, gateway: Served) -> Response[DisclosureAnswer]:  # noqa: ARG001 - for the schema
     """Ask for one scheduled person's contracted attributes.
 
     Sealed in the ledger before a byte leaves. Send an `Idempotency-Key`: a retry of a grant within ten minutes is answered again with the same receipt and
     spends nothing. `withheld` attributes are absent from `subject`; values the agency lacks are null.
     """
-    raise AssertionError("impossible: served by the fast lane")
+    status, fields, body = await door.disclose(gateway, read_headers(request.scope["headers"]), await request.body())
+    return raw(status, fields, body)
 
 
 @get("/v1/whoami", operation_id="whoami", tags=["processor"])
@@ -96,7 +97,11 @@ def _purpose(purpose: Purpose) -> PurposeItem:
     )
 
 
-_FROM = Parameter(query="from", description="First instant, RFC 3339. Default: now less a day.", examples=[Example(value="2026-01-05T00:00:00Z")])
+_FROM = Parameter(
+    query="from",
+    description="First instant, RFC 3339. Default: now less a day.",
+    examples=[Example(value="2026-01-05T00:00:00Z")],
+)
 _TO = Parameter(query="to", description="Instant after the last, at most 62 days later. Default: a week after `from`.")
 
 
@@ -162,7 +167,10 @@ def _item(session: agenda.AgendaSession, snapshot: Snapshot, processor: str) -> 
         starts_at=session.starts_at,
         ends_at=session.ends_at,
         agents=list(session.agents),
-        appointments=[AppointmentItem(id=place.id, enrolment=place.enrolment, opens_at=opens_at, closes_at=closes_at) for place in session.places],
+        appointments=[
+            AppointmentItem(id=place.id, enrolment=place.enrolment, opens_at=opens_at, closes_at=closes_at)
+            for place in session.places
+        ],
     )
 
 
@@ -176,7 +184,7 @@ def _tagged(request: HttpRequest, answer: T) -> Response[T]:
 
 
 @post("/v1/sessions/{session:str}/sheet", status_code=200, operation_id="sheet", tags=["processor"])
-async def sheet(request: HttpRequest, gateway: Served, session: str, data: SheetRequest) -> Response[SheetAnswer]:
+async def sheet(request: HttpRequest, gateway: Served, session: str, data: SheetRequest) -> Response[SheetAnswer]:  # noqa: ARG001 - for the schema
     """Ask for a session's roll-call, where the contract grants one: one disclosure a place, all of them or none."""
     headers = read_headers(request.scope["headers"])
     proven = prove(gateway, headers, "POST", request.scope["path"], PROCESSOR)
@@ -205,7 +213,10 @@ async def changes(request: HttpRequest, gateway: Served, after: str = "0") -> Ch
     shown = found[: agenda.MOST_CHANGES]
     return ChangesAnswer(
         changes=[
-            ChangeItem(cursor=f"{c.seq}-{c.ordinal}", kind=c.kind, session=c.session, appointment=c.appointment, changed_at=c.changed_at) for c in shown
+            ChangeItem(
+                cursor=f"{c.seq}-{c.ordinal}", kind=c.kind, session=c.session, appointment=c.appointment, changed_at=c.changed_at
+            )
+            for c in shown
         ],
         next=f"{shown[-1].seq}-{shown[-1].ordinal}" if shown else after,
         more=len(found) > len(shown),
@@ -215,7 +226,7 @@ async def changes(request: HttpRequest, gateway: Served, after: str = "0") -> Ch
 def _cursor(text: str) -> tuple[int, int]:
     """Read a cursor: ``0`` or ``<seq>-<ordinal>``, canonical decimals below 2**63."""
     parts = ("0", "0") if text == "0" else tuple(text.split("-"))
-    if len(parts) != 2 or any(not (p.isascii() and p.isdecimal() and str(int(p)) == p and len(p) < 19) for p in parts):  # noqa: PLR2004 - two parts, below 2**63
+    if len(parts) != 2 or any(not (p.isascii() and p.isdecimal() and str(int(p)) == p and len(p) < 19) for p in parts):
         raise HttpProblem("invalid-request", "`after` is 0 or the `next` of an earlier answer.")
     if int(parts[1]) >= 2**31:
         raise HttpProblem("invalid-request", "`after` is 0 or the `next` of an earlier answer.")
@@ -237,7 +248,9 @@ async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
     ]
     agents = sorted(agent for agent, owner in snapshot.agents.items() if owner == processor)
     ceilings += [
-        ("h", f"agent:{agent}:{purpose.id}", purpose.persons_per_agent_per_hour) for purpose in terms.contract.purposes.values() for agent in agents
+        ("h", f"agent:{agent}:{purpose.id}", purpose.persons_per_agent_per_hour)
+        for purpose in terms.contract.purposes.values()
+        for agent in agents
     ]
     try:
         async with gateway.pool.acquire() as connection:
@@ -251,7 +264,10 @@ async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
         raise LedgerUnavailable from lost
     spent = {(row["unit"], row["scope"]): row["persons"] for row in rows}
     return BudgetAnswer(
-        budgets=[BudgetItem(unit=_UNITS[unit], scope=scope, limit=limit, spent=spent.get((unit, scope), 0)) for unit, scope, limit in ceilings]
+        budgets=[
+            BudgetItem(unit=_UNITS[unit], scope=scope, limit=limit, spent=spent.get((unit, scope), 0))
+            for unit, scope, limit in ceilings
+        ]
     )
 
 
@@ -279,7 +295,11 @@ async def proof(request: HttpRequest, gateway: Served, disclosure: str) -> Proof
     except LOST as lost:
         raise LedgerUnavailable from lost
     return ProofAnswer(
-        log=gateway.origin, index=row["index"], leaf_hash=leaf_hash(row["leaf"]).hex(), checkpoint=head.note, inclusion=[each.hex() for each in path]
+        log=gateway.origin,
+        index=row["index"],
+        leaf_hash=leaf_hash(row["leaf"]).hex(),
+        checkpoint=head.note,
+        inclusion=[each.hex() for each in path],
     )
 
 

@@ -54,10 +54,15 @@ async def schedule(request: HttpRequest, gateway: Served, mode: str = "delta", d
     if isinstance(report, ImportChecked):
         return Response(content=ScheduleAnswer(applied=False, source=report.source, sha256=report.sha256, counts=counts))
     if not isinstance(report, ImportApplied):
-        raise AssertionError("impossible: a fourth kind of report")
+        raise AssertionError("impossible: a fourth kind of report")  # noqa: TRY004 - a bug, not a caller's type
     return Response(
         content=ScheduleAnswer(
-            applied=True, source=report.source, sha256=report.sha256, counts=counts, import_id=report.import_id, index=report.index
+            applied=True,
+            source=report.source,
+            sha256=report.sha256,
+            counts=counts,
+            import_id=report.import_id,
+            index=report.index,
         )
     )
 
