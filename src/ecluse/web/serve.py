@@ -71,5 +71,5 @@ async def _serve(installation: Installation, reached: Databases, ready: Callable
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call] # granian types its embedded server less than the rest
     await serving
