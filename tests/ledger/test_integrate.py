@@ -194,8 +194,12 @@ async def test_tiles_when_served_then_as_the_standard_says(journal):
         found.append(leaf_hash(bundle[2 : 2 + length]))
         bundle = bundle[2 + length :]
     assert found == journal.leaves[512:600]
-    for absent in (Tile(level=0, index=2, width=89), Tile(level=0, index=2), Tile(level=1, index=0, width=3), Tile(level=63,
-    index=0)):
+    for absent in (
+        Tile(level=0, index=2, width=89),
+        Tile(level=0, index=2),
+        Tile(level=1, index=0, width=3),
+        Tile(level=63, index=0),
+    ):
         with pytest.raises(NotPublished):
             await tile_bytes(journal.reader, 1, absent)
     with pytest.raises(NotPublished):
@@ -293,8 +297,13 @@ async def test_run_when_the_process_is_killed_again_and_again_then_nothing_is_lo
     """``kill -9`` at arbitrary moments under load: each restart goes on, and the whole log checks at the end."""
     for attempt in range(4):
         worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", WORKER, journal.dsns["ecluse_jobs"], str(journal.state), ORIGIN,
-            stderr=asyncio.subprocess.DEVNULL
+            sys.executable,
+            "-c",
+            WORKER,
+            journal.dsns["ecluse_jobs"],
+            str(journal.state),
+            ORIGIN,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         before = await journal.reader.fetchval("select count(*) from ecluse.ledger_checkpoint")
         async with asyncio.timeout(60):
@@ -302,7 +311,6 @@ async def test_run_when_the_process_is_killed_again_and_again_then_nothing_is_lo
                 await journal.grow(37)
         worker.send_signal(signal.SIGKILL)
         await worker.wait()
-
 
     async def _elected():  # the server may not have noticed the death yet
         return (await journal.integrator().round()).elected

@@ -24,7 +24,7 @@ from ecluse.client.credential import ASSERTION_TYPE, JTI_BYTES, Credential
 from ecluse.client.model import Json
 from ecluse.errors import ConfigurationError
 
-RETRYABLE: Final = frozenset({"ledger-unavailable", "register-unavailable", "clock-untrusted", "busy", "not-published"})
+RETRYABLE: Final = frozenset({"ledger-unavailable", "register-unavailable", "busy", "not-published"})
 RENEW_BEFORE: Final = timedelta(seconds=30)
 LONGEST_WAIT_SECONDS: Final = 30.0
 FIRST_BACKOFF_SECONDS: Final = 0.1

@@ -1,7 +1,6 @@
 """What the ledger capability raises.
 
 LedgerError
-├── LedgerUnavailable   the entry could not be sealed; nothing was disclosed
 ├── LedgerStale         something that changes what may be disclosed was sealed in between: plan again
 ├── ClockUntrusted      the database's clock went back
 ├── RangeRefused        a caller's bad index, size or path (RFC 9162 knows no such proof)
@@ -29,12 +28,6 @@ class LedgerError(EcluseError):
     """Something about the ledger was refused or could not be done."""
 
     code = "ledger"
-
-
-class LedgerUnavailable(LedgerError):
-    """The decision could not be sealed, so nothing was disclosed; try again."""
-
-    code = "ledger-unavailable"
 
 
 class LedgerStale(LedgerError):

@@ -76,7 +76,7 @@ _ROWS: Final = (
             detail="Without a sealed entry nothing is disclosed. Try again with the same Idempotency-Key."),
     Problem(code="register-unavailable", status=503, title="The register can't be read", move=Move.WAIT, retry=True, wait_seconds=2,
             detail="The agency's register does not answer. Try again with the same Idempotency-Key."),
-    Problem(code="clock-untrusted", status=503, title="The clock can't be trusted", move=Move.CONTROLLER, retry=True, wait_seconds=5,
+    Problem(code="clock-untrusted", status=503, title="The clock can't be trusted", move=Move.CONTROLLER,
             detail="The database's clock went back, so no window can be told. Nothing is disclosed until it has caught up."),
     Problem(code="busy", status=503, title="Busy", move=Move.WAIT, retry=True, wait_seconds=1,
             detail="Too many requests are waiting. Try again with the same Idempotency-Key."),

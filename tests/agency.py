@@ -1,0 +1,450 @@
+"""A small agency behind the real door: a register of invented people, a ledger, processors with contracts and keys, and gates that are processes of their own.
+
+``with founded(postgres, folder) as agency`` builds it and starts one gate. Its methods open their own connections, so an agency outlives the event loop of
+a test and serves a whole module; each test binds its own processor (`Agency.bind`) and spends nobody else's budget. The passwords of the database roles
+are set anew by every installation on one PostgreSQL: build one agency a module, and none inside a test of another's.
+
+Every text of the register carries `MARK` (a phone `PHONE_MARK`), so that a value that got out can be found wherever it went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+from joserfc.jwk import ECKey
+
+from ecluse import install, settings
+from ecluse.contracts.service import add_agent, add_processor, apply_contract
+from ecluse.db import LOGIN_ROLES, open_pool
+from ecluse.db import install as install_schema
+from ecluse.embedded import EmbeddedPostgres
+from ecluse.identity import parse_public_jwk
+from ecluse.identity.service import add_client
+from ecluse.ledger.fields import fields_of
+from ecluse.register import parse_register
+from ecluse.schedule.service import ImportApplied, import_schedule
+
+MARK: Final = "zqx"
+PHONE_MARK: Final = "019900"
+ORIGIN: Final = "agency.example/ecluse/main"
+PEOPLE: Final = 200
+ONE_LETTER, NOTHING_KNOWN, UNREADABLE, ABSENT = 1, 2, 3, 9_999
+"""Persons of the register who are not like the others; `ABSENT` is scheduled and not in it."""
+
+ALL_CLAUSES: Final = ("28.3.a", "28.3.b", "28.3.c", "28.3.d", "28.3.e", "28.3.f", "28.3.g", "28.3.h", "audit", "no-copy")
+ATTRIBUTES: Final = {
+    "family_name": ("person", "nom", "text"),
+    "given_name": ("person", "prenom", "text"),
+    "birth_date": ("person", "naissance", "date"),
+    "entry_date": ("person", "entree", "date"),
+    "preferred_language": ("person", "langue", "code"),
+    "file_number": ("person", "dossier", "identifier"),
+    "email": ("contact", "courriel", "email"),
+    "phone": ("contact", "telephone", "phone"),
+}
+GIVEN: Final = {
+    "family_name": "full",
+    "given_name": "initial",
+    "birth_date": "year",
+    "entry_date": "full",
+    "preferred_language": "full",
+    "file_number": "masked",
+    "email": "masked",
+    "phone": "masked",
+}
+"""The attributes and forms of a contract unless a test says otherwise: all that the register maps."""
+
+TABLES: Final = f"""
+create schema registre;
+create table registre.personne (numero bigint primary key, nom text, prenom text, naissance date, entree text, langue text, dossier text);
+create table registre.coordonnees (numero bigint primary key, courriel text, telephone text);
+insert into registre.personne
+select n, '{MARK}nom' || lpad(n::text, 4, '0'), '{MARK}prenom' || n, date '1980-01-01' + n::integer, '2024-03-01', 'fr', 'ZQX' || lpad(n::text, 7, '0')
+from generate_series(1, {PEOPLE}) n;
+insert into registre.coordonnees select n, '{MARK}mail' || n || '@example.org', '{PHONE_MARK}' || lpad(n::text, 4, '0') from generate_series(1, {PEOPLE}) n;
+update registre.personne set nom = 'Ł', prenom = 'Ø' where numero = {ONE_LETTER};
+update registre.personne set nom = null, prenom = null, naissance = null, entree = null, langue = null, dossier = null where numero = {NOTHING_KNOWN};
+update registre.coordonnees set courriel = null, telephone = null where numero = {NOTHING_KNOWN};
+update registre.personne set entree = '2024-02-31' where numero = {UNREADABLE};
+grant usage on schema registre to register_reader;
+grant select on all tables in schema registre to register_reader;
+"""
+_HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
+_PASSWORDS: Final = {role: secrets.token_hex(16) for role in (*LOGIN_ROLES, install.REGISTER_ROLE)}
+_GATE: Final = """
+import sys
+from pathlib import Path
+from ecluse import install, settings
+from ecluse.web import serve
+serve.set_up_logs()
+installation = settings.load(Path(sys.argv[1]), {"port": int(sys.argv[2])}, {})
+with install.databases(installation) as reached:
+    serve.serve(installation, reached)
+"""
+
+
+def register_toml() -> str:
+    """Return the mapping of the invented register."""
+    tables = '[table.person]\nname = "registre.personne"\nkey = ["numero"]\n[table.contact]\nname = "registre.coordonnees"\nkey = ["numero"]\n'
+    rows = "".join(
+        f'[attribute.{name}]\ntable = "{table}"\ncolumn = "{column}"\ntype = "{kind}"\ncategory = "identity"\nsensitivity = "ordinary"\n'
+        for name, (table, column, kind) in ATTRIBUTES.items()
+    )
+    return f'[register]\nid = "ofii"\nname = "Registre inventé"\nsubject_table = "person"\n{tables}{rows}'
+
+
+def contract_text(
+    processor: str, *, clauses: Sequence[str] = ALL_CLAUSES, starts_on: str = "2020-01-01", ends_on: str = "2099-12-31", assurance: str = "asserted",
+    per_day: int = 5000, per_month: int = 50000, per_client_hour: int = 5000, per_agent_hour: int = 5000, reads: int = 4, opens_before: str = "PT24H",
+    closes_after: str = "PT2H", capacity: int = 250, attributes: Mapping[str, str] = GIVEN, sheet: Mapping[str, str] | None = None,
+    purpose: str = "civic-training",
+) -> str:  # fmt: skip
+    """Write a contract with one purpose and one large site."""
+    named = ", ".join(f'"{clause}"' for clause in clauses)
+    given = "\n".join(f'{name} = "{form}"' for name, form in attributes.items())
+    roll = "\n".join(["[purpose.sheet]", *(f'{name} = "{form}"' for name, form in sheet.items())]) if sheet else ""
+    return f"""\
+[processor]
+id = "{processor}"
+name = "{processor.title()}"
+country = "FR"
+security_contact = "rssi@{processor}.example"
+[contract]
+reference = "2026-T-001"
+starts_on = {starts_on}
+ends_on = {ends_on}
+breach_notice_hours = 24
+clauses = [{named}]
+[[site]]
+id = "large"
+timezone = "Europe/Paris"
+rooms = 500
+max_sessions_per_day = 5000
+[limits]
+persons_per_day = {per_day}
+persons_per_month = {per_month}
+persons_per_client_per_hour = {per_client_hour}
+agent_assurance = "{assurance}"
+[[purpose]]
+id = "{purpose}"
+label = "Formation"
+legal_basis = "6.1.e"
+opens_before = "{opens_before}"
+closes_after = "{closes_after}"
+max_capacity = {capacity}
+reads_per_appointment = {reads}
+persons_per_agent_per_hour = {per_agent_hour}
+[purpose.attributes]
+{given}
+{roll}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A client of a processor and its private key."""
+
+    id: str
+    key: ECKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """A processor with its agents and machines."""
+
+    name: str
+    agents: tuple[str, ...]
+    machines: tuple[Machine, ...]
+
+    @property
+    def agent(self) -> str:
+        """Its first agent."""
+        return self.agents[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meeting:
+    """A session of a processor with the persons scheduled to it, by their numbers in the register."""
+
+    party: Party
+    ref: str
+    persons: tuple[int, ...]
+    starts_at: datetime
+    ends_at: datetime
+    purpose: str = "civic-training"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A serving process. ``port``: where it listens; every gate of an agency has the same public address."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where this one process is reached."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(kw_only=True)
+class Agency:
+    """The controller's side, as a test moves it. ``public_url``: what processors call; ``gates``: those running, the first one there."""
+
+    postgres: EmbeddedPostgres
+    folder: Path
+    ledger_name: str
+    register_name: str
+    public_url: str
+    gates: list[Gate] = field(default_factory=list)
+    offset: timedelta = timedelta(0)
+
+    @property
+    def installation(self) -> settings.Installation:
+        """The installation folder as loaded."""
+        return settings.load(self.folder, {}, {})
+
+    # ── its databases ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    @asynccontextmanager
+    async def connected(self, role: str = "ecluse_owner") -> AsyncIterator[asyncpg.Connection]:
+        """Connect as one of our roles."""
+        installation = self.installation
+        with install.databases(installation) as reached:
+            connection = await install.connect(installation, reached, role)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def administered(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """Connect as the database administrator to ``ledger``, ``register`` or any other database."""
+        name = {"ledger": self.ledger_name, "register": self.register_name}.get(database, database)
+        connection = await asyncpg.connect(self.postgres.superuser_dsn(name))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def fetch(self, statement: str, *values: object) -> list[asyncpg.Record]:
+        """Read as the owner."""
+        async with self.connected() as connection:
+            return list(await connection.fetch(statement, *values))
+
+    async def execute(self, statement: str, *values: object) -> None:
+        """Write as the owner."""
+        async with self.connected() as connection:
+            await connection.execute(statement, *values)
+
+    async def change_register(self, statement: str, *values: object) -> None:
+        """Write to the register as the controller does."""
+        async with self.administered("register") as connection:
+            await connection.execute(statement, *values)
+
+    @asynccontextmanager
+    async def without(self, database: str) -> AsyncIterator[None]:
+        """Take ``ledger`` or ``register`` away: no new connection, and the present ones ended."""
+        name = {"ledger": self.ledger_name, "register": self.register_name}[database]
+        async with self.administered("postgres") as keeper:
+            await keeper.execute(f"alter database {name} allow_connections false")
+            await keeper.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+            try:
+                yield
+            finally:
+                await keeper.execute(f"alter database {name} allow_connections true")
+
+    # ── its clock ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def set_clock_offset(self, offset: timedelta) -> None:
+        """Let the database's clock run ahead of (or behind) the system's; the head's memory of it is left alone."""
+        await self._set_clock(f"clock_timestamp() + interval ''{offset // timedelta(microseconds=1)} microseconds''")
+
+    async def stop_clock(self, at: datetime) -> None:
+        """Let the database's clock stand still at an instant."""
+        await self._set_clock(f"timestamptz ''{at.astimezone(UTC).isoformat()}''")
+
+    async def reset_clock(self) -> None:
+        """Go back to the clock of the beginning, and make the head forget what it saw meanwhile."""
+        await self.set_clock_offset(self.offset)
+        await self.execute("update ecluse.ledger_head set last_at = ecluse.clock() where last_at > ecluse.clock()")
+
+    async def _set_clock(self, expression: str) -> None:
+        await self.execute(
+            f"create or replace function ecluse.clock() returns timestamptz language sql volatile as 'select {expression}'"
+        )
+
+    async def now(self) -> datetime:
+        """Read the database's clock."""
+        at: datetime = (await self.fetch("select ecluse.clock() as at"))[0]["at"]
+        return at
+
+    # ── its processors ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def bind(self, name: str, *, agents: int = 1, machines: int = 1, **terms: Any) -> Party:
+        """Add a processor with its contract (`contract_text` takes ``terms``), agents and machines."""
+        async with self.connected("ecluse_app") as app:
+            await add_processor(app, log_id=1, processor=name, name=name, actor="cli:test")
+            people = [(await add_agent(app, log_id=1, processor=name, label=f"{MARK}agent{n}", actor="cli:test"))[0] for n in range(agents)]
+            clients = []
+            for n in range(machines):
+                key = ECKey.generate_key("P-256")
+                public = parse_public_jwk(key.as_dict(private=False))
+                client, _ = await add_client(app, log_id=1, processor=name, label=f"machine {n}", key=public, actor="cli:test")
+                clients.append(Machine(id=client, key=key))
+        await self.apply(contract_text(name, **terms))
+        return Party(name=name, agents=tuple(people), machines=tuple(clients))
+
+    async def apply(self, text: str) -> None:
+        """Put a contract in force."""
+        mapped = {name: attribute.type for name, attribute in parse_register(register_toml()).attributes.items()}
+        async with self.connected("ecluse_app") as app:
+            await apply_contract(app, log_id=1, text=text, attributes=mapped, actor="cli:test")
+
+    async def meeting(self, party: Party, persons: Sequence[int], *, begins_in: timedelta = timedelta(hours=1), ref: str = "S1", purpose: str = "civic-training") -> Meeting:
+        """Describe a session of two hours that begins ``begins_in`` from now, in whole seconds."""
+        starts_at = (await self.now() + begins_in).replace(microsecond=0)
+        return Meeting(party=party, ref=ref, persons=tuple(persons), starts_at=starts_at, ends_at=starts_at + timedelta(hours=2), purpose=purpose)
+
+    async def schedule(self, *meetings: Meeting, cancelled: Sequence[int] = ()) -> dict[int, str]:
+        """Import the sessions of one processor as they are described; return the handle of each person (of the last session, if in several)."""
+        party = meetings[0].party
+        rows = [
+            f"plan-{party.name},{m.ref},P{n},ofii:{n},{m.purpose},{party.name},large,room-{m.ref},{m.starts_at:%Y-%m-%dT%H:%M:%SZ},{m.ends_at:%Y-%m-%dT%H:%M:%SZ},"
+            f"{party.agent},{'cancelled' if n in cancelled else 'planned'}"
+            for m in meetings
+            for n in m.persons
+        ]
+        installation = self.installation
+        url = settings.with_user(installation.settings.database.url, "ecluse_app", installation.secret("db-app.password"))
+        pool = await open_pool(url, size=1, name="test")
+        try:
+            report = await import_schedule(
+                pool, file_bytes="\n".join([_HEADER, *rows]).encode(), kind="csv", actor="cli:test", dry_run=False, register=parse_register(register_toml()),
+                zone=installation.settings.zone,
+            )  # fmt: skip
+        finally:
+            await pool.close()
+        assert isinstance(report, ImportApplied), report
+        found = await self.fetch(
+            "select a.subject_ref, a.id from ecluse.appointment a join ecluse.session s on s.id = a.session_id "
+            "where a.processor_id = $1 and s.session_ref = any($2::text[]) order by s.starts_at",
+            party.name,
+            [m.ref for m in meetings],
+        )
+        return {int(row["subject_ref"].removeprefix("ofii:")): row["id"] for row in found}
+
+    # ── its ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+    async def openings(self, *, since: int = 0) -> list[dict[str, Any]]:
+        """Return what was sealed from an index on, as the controller may read it: ``index`` and the fields of each entry."""
+        rows = await self.fetch("select index, fields from ecluse.opening where log_id = 1 and index >= $1 order by index", since)
+        return [{"index": row["index"], **dict(fields_of(row["fields"]))} for row in rows]
+
+    async def size(self) -> int:
+        """Return how many entries the head counts."""
+        size: int = (await self.fetch("select size from ecluse.ledger_head where log_id = 1"))[0]["size"]
+        return size
+
+    # ── its gates ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def start_gate(self) -> Gate:
+        """Start one more gate on the same installation and wait until it answers."""
+        port = _port_of(self.public_url) if not self.gates else _free_port()
+        log = self.folder / f"gate-{port}.log"
+        with log.open("ab") as stream:
+            process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), str(port)], stdout=stream, stderr=stream)
+        gate = Gate(process=process, port=port, log=log)
+        self.gates.append(gate)
+        deadline = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return gate
+            time.sleep(0.02)
+        raise AssertionError(log.read_text(encoding="utf-8"))
+
+    def stop_gate(self, gate: Gate) -> None:
+        """Stop a gate as an operator does."""
+        self.gates.remove(gate)
+        gate.process.terminate()
+        try:
+            gate.process.wait(timeout=20)
+        finally:
+            gate.process.kill()
+            gate.process.wait()
+
+
+@contextmanager
+def founded(postgres: EmbeddedPostgres, folder: Path, *, gate: bool = True, options: Mapping[str, str] | None = None) -> Iterator[Agency]:
+    """Found an agency in ``folder`` with its own two databases; all of it is gone at the end. ``options``: dotted tables of ``ecluse.toml`` to add."""
+    word = secrets.token_hex(4)
+    names = f"ledger_{word}", f"register_{word}"
+    agency = asyncio.run(_found(postgres, folder, *names, options or {}))
+    try:
+        if gate:
+            agency.start_gate()
+        yield agency
+    finally:
+        for running in list(agency.gates):
+            agency.stop_gate(running)
+        asyncio.run(_drop(postgres, *names))
+
+
+async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register: str, options: Mapping[str, str]) -> Agency:
+    """Write the installation, create its databases, and open its log."""
+    port, socket_folder = _free_port(), postgres.socket_folder
+    public_url = f"http://127.0.0.1:{port}"
+    words: dict[str, str | int] = {
+        "public_url": public_url, "host": "127.0.0.1", "port": port, "name": "Agency", "timezone": "Europe/Paris",
+        "database_url": f"postgresql:///{ledger}?host={socket_folder}", "register_url": f"postgresql:///{register}?host={socket_folder}",
+    }  # fmt: skip
+    install.create(folder, words, register_toml())
+    with (folder / "ecluse.toml").open("a", encoding="utf-8") as file:
+        file.writelines(f"\n[{table}]\n{lines}\n" for table, lines in options.items())
+    for role, password in _PASSWORDS.items():
+        path = folder / "keys" / f"db-{'register' if role == install.REGISTER_ROLE else role.removeprefix('ecluse_')}.password"
+        path.write_text(password + "\n", encoding="utf-8")
+    await install_schema(await postgres.create_database(ledger), {role: _PASSWORDS[role] for role in LOGIN_ROLES})
+    await postgres.ensure_role(install.REGISTER_ROLE, _PASSWORDS[install.REGISTER_ROLE])
+    admin = await asyncpg.connect(await postgres.create_database(register))
+    await admin.execute(TABLES)
+    await admin.close()
+    agency = Agency(postgres=postgres, folder=folder, ledger_name=ledger, register_name=register, public_url=public_url)
+    # NOTE(why): budgets are counted by the clock hour; no test may begin in one hour and end in the next.
+    if datetime.now(UTC).minute >= 50:
+        agency.offset = timedelta(minutes=15)
+        await agency.set_clock_offset(agency.offset)
+    installation = agency.installation
+    with install.databases(installation) as reached:
+        await install.open_log(installation, reached, name="main", origin=ORIGIN, actor="cli:test")
+    return agency
+
+
+async def _drop(postgres: EmbeddedPostgres, *names: str) -> None:
+    """Drop the databases, whoever is connected."""
+    keeper = await asyncpg.connect(postgres.superuser_dsn())
+    for name in names:
+        await keeper.execute(f"drop database {name} with (force)")
+    await keeper.close()
+
+
+def _free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _port_of(url: str) -> int:
+    """Return the port of an address that has one."""
+    return int(url.rpartition(":")[2])
