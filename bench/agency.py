@@ -37,6 +37,8 @@ CAPACITY: Final = 30
 SITES: Final = 4
 ROOMS: Final = 60
 ATTRIBUTES: Final = ("birth_date", "family_name", "given_name", "phone", "preferred_language")
+VERSION: Final = b"1"
+"""Of what this module makes: an agency of another version is made anew."""
 ACTOR: Final = "cli:bench"
 LOG_ID: Final = 1
 _OPENS: Final = timedelta(days=11)
@@ -112,8 +114,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 def schema_hash() -> str:
     """Return what identifies the schema that this checkout installs."""
     folder = Path(ecluse.__file__).parent
-    files = [*sorted((folder / "migrations").glob("*.sql")), folder / "sql" / "grants.sql", Path(__file__)]
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    files = [*sorted((folder / "migrations").glob("*.sql")), folder / "sql" / "grants.sql"]
+    return sha256(b"".join([VERSION, *(file.read_bytes() for file in files)])).hexdigest()[:16]
 
 
 def load_installation(folder: Path, port: int) -> Installation:
@@ -165,7 +167,9 @@ async def _fill(
         await load_people(owner, people)
         await owner.execute("grant usage on schema registre to register_reader")
         await owner.execute("grant select on all tables in schema registre to register_reader")
-        persons = [row[0] for row in await owner.fetch("select numero from registre.personne order by numero limit $1", appointments)]
+        # spread over the whole register, as those of one day are
+        found = await owner.fetch("select numero from registre.personne order by hashint8(numero), numero limit $1", appointments)
+        persons = [row[0] for row in found]
     finally:
         await owner.close()
     await install.open_log(installation, reached, name="main", origin="bench.example/ecluse/main", actor=ACTOR)

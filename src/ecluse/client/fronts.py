@@ -126,7 +126,7 @@ class Client(_Front):
             try:
                 step = exchange.send(reply)
             except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
+                return done.value  # type: ignore[no-any-return] # a generator's result has no type here
             reply = None
             if isinstance(step, Send):
                 reply = self._send(step)
@@ -214,7 +214,7 @@ class AsyncClient(_Front):
             try:
                 step = exchange.send(reply)
             except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
+                return done.value  # type: ignore[no-any-return] # a generator's result has no type here
             reply = None
             if isinstance(step, Send):
                 reply = await self._send(step)

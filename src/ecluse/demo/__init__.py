@@ -1,1 +1,13 @@
-"""The demo: a synthetic agency, its register, its contractors and one working day, on the real gate. Not a fixture: the same code serves for real."""
+"""A synthetic agency: a register of invented people, its processors with their contracts, a real gateway, and one working day.
+
+`run_demo` makes all of it in one folder and checks it as it goes: each step of the day has one expected outcome (``expected.py``), and what the
+processors counted is compared with what the ledger holds. So the demo is an acceptance test that people can watch. Nobody in it exists.
+
+It is no installation to build on: both sides' keys lie in one folder, and ``ecluse demo`` makes the folder anew each time.
+"""
+
+from __future__ import annotations
+
+from ecluse.demo.model import DemoOptions
+
+__all__ = ["DemoOptions"]
