@@ -4,18 +4,19 @@
 a test and serves a whole module; each test binds its own processor (`Agency.bind`) and spends nobody else's budget. The passwords of the database roles
 are set anew by every installation on one PostgreSQL: build one agency a module, and none inside a test of another's.
 
-Every text of the register carries `MARK` (a phone `PHONE_MARK`), so that a value that got out can be found wherever it went.
+The register's people and the contracts' texts are in ``invented.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,129 +27,29 @@ import asyncpg
 from joserfc.jwk import ECKey
 
 from ecluse import install, settings
-from ecluse.contracts.service import add_agent, add_processor, apply_contract
+from ecluse.contracts.service import add_agent, add_processor, apply_contract, place_hold, release_hold
 from ecluse.db import LOGIN_ROLES, open_pool
 from ecluse.db import install as install_schema
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.identity import parse_public_jwk
-from ecluse.identity.service import add_client
+from ecluse.identity.service import add_client, revoke_key
 from ecluse.ledger.fields import fields_of
 from ecluse.register import parse_register
 from ecluse.schedule.service import ImportApplied, import_schedule
+from tests.invented import MARK, TABLES, contract_text, register_toml
 
-MARK: Final = "zqx"
-PHONE_MARK: Final = "019900"
 ORIGIN: Final = "agency.example/ecluse/main"
-PEOPLE: Final = 200
-ONE_LETTER, NOTHING_KNOWN, UNREADABLE, ABSENT = 1, 2, 3, 9_999
-"""Persons of the register who are not like the others; `ABSENT` is scheduled and not in it."""
-
-ALL_CLAUSES: Final = ("28.3.a", "28.3.b", "28.3.c", "28.3.d", "28.3.e", "28.3.f", "28.3.g", "28.3.h", "audit", "no-copy")
-ATTRIBUTES: Final = {
-    "family_name": ("person", "nom", "text"),
-    "given_name": ("person", "prenom", "text"),
-    "birth_date": ("person", "naissance", "date"),
-    "entry_date": ("person", "entree", "date"),
-    "preferred_language": ("person", "langue", "code"),
-    "file_number": ("person", "dossier", "identifier"),
-    "email": ("contact", "courriel", "email"),
-    "phone": ("contact", "telephone", "phone"),
-}
-GIVEN: Final = {
-    "family_name": "full",
-    "given_name": "initial",
-    "birth_date": "year",
-    "entry_date": "full",
-    "preferred_language": "full",
-    "file_number": "masked",
-    "email": "masked",
-    "phone": "masked",
-}
-"""The attributes and forms of a contract unless a test says otherwise: all that the register maps."""
-
-TABLES: Final = f"""
-create schema registre;
-create table registre.personne (numero bigint primary key, nom text, prenom text, naissance date, entree text, langue text, dossier text);
-create table registre.coordonnees (numero bigint primary key, courriel text, telephone text);
-insert into registre.personne
-select n, '{MARK}nom' || lpad(n::text, 4, '0'), '{MARK}prenom' || n, date '1980-01-01' + n::integer, '2024-03-01', 'fr', 'ZQX' || lpad(n::text, 7, '0')
-from generate_series(1, {PEOPLE}) n;
-insert into registre.coordonnees select n, '{MARK}mail' || n || '@example.org', '{PHONE_MARK}' || lpad(n::text, 4, '0') from generate_series(1, {PEOPLE}) n;
-update registre.personne set nom = 'Ł', prenom = 'Ø' where numero = {ONE_LETTER};
-update registre.personne set nom = null, prenom = null, naissance = null, entree = null, langue = null, dossier = null where numero = {NOTHING_KNOWN};
-update registre.coordonnees set courriel = null, telephone = null where numero = {NOTHING_KNOWN};
-update registre.personne set entree = '2024-02-31' where numero = {UNREADABLE};
-grant usage on schema registre to register_reader;
-grant select on all tables in schema registre to register_reader;
-"""
 _HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 _PASSWORDS: Final = {role: secrets.token_hex(16) for role in (*LOGIN_ROLES, install.REGISTER_ROLE)}
 _GATE: Final = """
-import sys
+import json, sys
 from pathlib import Path
 from ecluse import install, settings
 from ecluse.web import serve
 serve.set_up_logs()
-installation = settings.load(Path(sys.argv[1]), {"port": int(sys.argv[2])}, {})
+installation = settings.load(Path(sys.argv[1]), json.loads(sys.argv[2]), {})
 with install.databases(installation) as reached:
     serve.serve(installation, reached)
-"""
-
-
-def register_toml() -> str:
-    """Return the mapping of the invented register."""
-    tables = '[table.person]\nname = "registre.personne"\nkey = ["numero"]\n[table.contact]\nname = "registre.coordonnees"\nkey = ["numero"]\n'
-    rows = "".join(
-        f'[attribute.{name}]\ntable = "{table}"\ncolumn = "{column}"\ntype = "{kind}"\ncategory = "identity"\nsensitivity = "ordinary"\n'
-        for name, (table, column, kind) in ATTRIBUTES.items()
-    )
-    return f'[register]\nid = "ofii"\nname = "Registre inventé"\nsubject_table = "person"\n{tables}{rows}'
-
-
-def contract_text(
-    processor: str, *, clauses: Sequence[str] = ALL_CLAUSES, starts_on: str = "2020-01-01", ends_on: str = "2099-12-31", assurance: str = "asserted",
-    per_day: int = 5000, per_month: int = 50000, per_client_hour: int = 5000, per_agent_hour: int = 5000, reads: int = 4, opens_before: str = "PT24H",
-    closes_after: str = "PT2H", capacity: int = 250, attributes: Mapping[str, str] = GIVEN, sheet: Mapping[str, str] | None = None,
-    purpose: str = "civic-training",
-) -> str:  # fmt: skip
-    """Write a contract with one purpose and one large site."""
-    named = ", ".join(f'"{clause}"' for clause in clauses)
-    given = "\n".join(f'{name} = "{form}"' for name, form in attributes.items())
-    roll = "\n".join(["[purpose.sheet]", *(f'{name} = "{form}"' for name, form in sheet.items())]) if sheet else ""
-    return f"""\
-[processor]
-id = "{processor}"
-name = "{processor.title()}"
-country = "FR"
-security_contact = "rssi@{processor}.example"
-[contract]
-reference = "2026-T-001"
-starts_on = {starts_on}
-ends_on = {ends_on}
-breach_notice_hours = 24
-clauses = [{named}]
-[[site]]
-id = "large"
-timezone = "Europe/Paris"
-rooms = 500
-max_sessions_per_day = 5000
-[limits]
-persons_per_day = {per_day}
-persons_per_month = {per_month}
-persons_per_client_per_hour = {per_client_hour}
-agent_assurance = "{assurance}"
-[[purpose]]
-id = "{purpose}"
-label = "Formation"
-legal_basis = "6.1.e"
-opens_before = "{opens_before}"
-closes_after = "{closes_after}"
-max_capacity = {capacity}
-reads_per_appointment = {reads}
-persons_per_agent_per_hour = {per_agent_hour}
-[purpose.attributes]
-{given}
-{roll}
 """
 
 
@@ -291,19 +192,45 @@ class Agency:
         return at
 
     # ── its processors ───────────────────────────────────────────────────────────────────────────────────────────────────────
-    async def bind(self, name: str, *, agents: int = 1, machines: int = 1, **terms: Any) -> Party:
-        """Add a processor with its contract (`contract_text` takes ``terms``), agents and machines."""
+    async def bind(self, *, agents: int = 1, machines: int = 1, **terms: Any) -> Party:
+        """Add a processor of a fresh name with its contract (`contract_text` takes ``terms``), agents and machines."""
+        name = f"proc-{secrets.token_hex(4)}"
         async with self.connected("ecluse_app") as app:
             await add_processor(app, log_id=1, processor=name, name=name, actor="cli:test")
-            people = [(await add_agent(app, log_id=1, processor=name, label=f"{MARK}agent{n}", actor="cli:test"))[0] for n in range(agents)]
-            clients = []
-            for n in range(machines):
-                key = ECKey.generate_key("P-256")
-                public = parse_public_jwk(key.as_dict(private=False))
-                client, _ = await add_client(app, log_id=1, processor=name, label=f"machine {n}", key=public, actor="cli:test")
-                clients.append(Machine(id=client, key=key))
+            people = [
+                (await add_agent(app, log_id=1, processor=name, label=f"{MARK}agent{n}", actor="cli:test"))[0]
+                for n in range(agents)
+            ]
+        clients = [await self.machine(name) for _ in range(machines)]
         await self.apply(contract_text(name, **terms))
         return Party(name=name, agents=tuple(people), machines=tuple(clients))
+
+    async def machine(self, processor: str | None) -> Machine:
+        """Register a machine with a key of its own: a processor's, or (None) the controller's scheduler."""
+        key = ECKey.generate_key("P-256")
+        public = parse_public_jwk(key.as_dict(private=False))
+        async with self.connected("ecluse_app") as app:
+            client, _ = await add_client(app, log_id=1, processor=processor, label="machine", key=public, actor="cli:test")
+        return Machine(id=client, key=key)
+
+    async def hold(self, scope: str, target: str, effect: str = "suspend", **span: datetime) -> tuple[str, int]:
+        """Place a hold; return its id and the index of its entry."""
+        async with self.connected("ecluse_app") as app:
+            hold, sealed = await place_hold(
+                app, log_id=1, scope=scope, target=target, effect=effect, reason="a test", actor="cli:test",
+                register=parse_register(register_toml()), **span,
+            )
+        return hold, sealed.index
+
+    async def revoke(self, machine: Machine) -> None:
+        """Revoke a machine's key."""
+        async with self.connected("ecluse_app") as app:
+            await revoke_key(app, log_id=1, client=machine.id, thumbprint=machine.key.thumbprint(), actor="cli:test")
+
+    async def release(self, hold: str) -> None:
+        """End a hold."""
+        async with self.connected("ecluse_app") as app:
+            await release_hold(app, log_id=1, hold=hold, actor="cli:test")
 
     async def apply(self, text: str) -> None:
         """Put a contract in force."""
@@ -311,10 +238,25 @@ class Agency:
         async with self.connected("ecluse_app") as app:
             await apply_contract(app, log_id=1, text=text, attributes=mapped, actor="cli:test")
 
-    async def meeting(self, party: Party, persons: Sequence[int], *, begins_in: timedelta = timedelta(hours=1), ref: str = "S1", purpose: str = "civic-training") -> Meeting:
+    async def meeting(
+        self,
+        party: Party,
+        persons: Sequence[int],
+        *,
+        begins_in: timedelta = timedelta(hours=1),
+        ref: str = "S1",
+        purpose: str = "civic-training",
+    ) -> Meeting:
         """Describe a session of two hours that begins ``begins_in`` from now, in whole seconds."""
         starts_at = (await self.now() + begins_in).replace(microsecond=0)
-        return Meeting(party=party, ref=ref, persons=tuple(persons), starts_at=starts_at, ends_at=starts_at + timedelta(hours=2), purpose=purpose)
+        return Meeting(
+            party=party,
+            ref=ref,
+            persons=tuple(persons),
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(hours=2),
+            purpose=purpose,
+        )
 
     async def schedule(self, *meetings: Meeting, cancelled: Sequence[int] = ()) -> dict[int, str]:
         """Import the sessions of one processor as they are described; return the handle of each person (of the last session, if in several)."""
@@ -356,12 +298,13 @@ class Agency:
         return size
 
     # ── its gates ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    def start_gate(self) -> Gate:
-        """Start one more gate on the same installation and wait until it answers."""
+    def start_gate(self, **options: object) -> Gate:
+        """Start one more gate on the same installation and wait until it answers. ``options``: settings, ``__`` for the dot of their names."""
         port = _port_of(self.public_url) if not self.gates else _free_port()
         log = self.folder / f"gate-{port}.log"
         with log.open("ab") as stream:
-            process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), str(port)], stdout=stream, stderr=stream)
+            given = json.dumps({"port": port, **{name.replace("__", "."): value for name, value in options.items()}})
+            process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), given], stdout=stream, stderr=stream)
         gate = Gate(process=process, port=port, log=log)
         self.gates.append(gate)
         deadline = time.monotonic() + 30
@@ -384,11 +327,11 @@ class Agency:
 
 
 @contextmanager
-def founded(postgres: EmbeddedPostgres, folder: Path, *, gate: bool = True, options: Mapping[str, str] | None = None) -> Iterator[Agency]:
-    """Found an agency in ``folder`` with its own two databases; all of it is gone at the end. ``options``: dotted tables of ``ecluse.toml`` to add."""
+def founded(postgres: EmbeddedPostgres, folder: Path, *, gate: bool = True) -> Iterator[Agency]:
+    """Found an agency in ``folder`` with its own two databases; all of it is gone at the end."""
     word = secrets.token_hex(4)
     names = f"ledger_{word}", f"register_{word}"
-    agency = asyncio.run(_found(postgres, folder, *names, options or {}))
+    agency = asyncio.run(_found(postgres, folder, *names))
     try:
         if gate:
             agency.start_gate()
@@ -399,7 +342,7 @@ def founded(postgres: EmbeddedPostgres, folder: Path, *, gate: bool = True, opti
         asyncio.run(_drop(postgres, *names))
 
 
-async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register: str, options: Mapping[str, str]) -> Agency:
+async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register: str) -> Agency:
     """Write the installation, create its databases, and open its log."""
     port, socket_folder = _free_port(), postgres.socket_folder
     public_url = f"http://127.0.0.1:{port}"
@@ -408,8 +351,6 @@ async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register
         "database_url": f"postgresql:///{ledger}?host={socket_folder}", "register_url": f"postgresql:///{register}?host={socket_folder}",
     }  # fmt: skip
     install.create(folder, words, register_toml())
-    with (folder / "ecluse.toml").open("a", encoding="utf-8") as file:
-        file.writelines(f"\n[{table}]\n{lines}\n" for table, lines in options.items())
     for role, password in _PASSWORDS.items():
         path = folder / "keys" / f"db-{'register' if role == install.REGISTER_ROLE else role.removeprefix('ecluse_')}.password"
         path.write_text(password + "\n", encoding="utf-8")

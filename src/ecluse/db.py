@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import asyncpg
+from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate
 
 from ecluse.errors import ConfigurationError, EcluseError
@@ -40,6 +41,17 @@ class DatabaseUnavailable(DatabaseError):
     """The database does not answer."""
 
     code = "database-unavailable"
+
+
+class MigrationFailed(DatabaseError):
+    """A migration could not be applied; it left nothing behind."""
+
+    code = "database-migration"
+
+    def __init__(self, what: str, cause: BaseException | None) -> None:
+        """Say ``what`` failed and the kind of its ``cause``, not its text."""
+        state = f" {cause.sqlstate}" if isinstance(cause, asyncpg.PostgresError) else ""
+        super().__init__(f"{what}: {type(cause).__name__}{state}; it left nothing behind")
 
 
 LOST: Final = (
@@ -77,12 +89,20 @@ async def install(admin_dsn: str, passwords: Mapping[str, str]) -> None:
             )
             await admin.execute(statement)
         await admin.execute("set role ecluse_owner")
-        await migrate.apply(admin, HERE / "migrations", schema_name="ecluse", logger=_quiet)
-        await admin.execute((HERE / "sql" / "grants.sql").read_text(encoding="utf-8"))
+        await migrate_as_owner(admin)
         await admin.execute("reset role")
         await admin.execute("revoke create on schema public from ecluse_owner")
     finally:
         await admin.close()
+
+
+async def migrate_as_owner(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Apply the migrations that are missing, then the grants. ``connection``: acts as ``ecluse_owner``. Idempotent. Raises `MigrationFailed`."""
+    try:
+        await migrate.apply(connection, HERE / "migrations", schema_name="ecluse", logger=_quiet)
+    except BadMigrationError as bad:
+        raise MigrationFailed(str(bad), bad.__cause__) from bad
+    await connection.execute((HERE / "sql" / "grants.sql").read_text(encoding="utf-8"))
 
 
 async def keep_session(connection: Connection) -> None:
@@ -103,10 +123,22 @@ async def open_pool(dsn: str, *, size: int, name: str) -> Pool:
                 "application_name": f"ecluse-{name}",
                 "timezone": "UTC",
                 "default_transaction_isolation": "read committed",
+                "synchronous_commit": "on",
             },
         )
     except LOST as lost:
         raise DatabaseUnavailable("the database does not answer") from lost
+
+
+async def refuse_loose_commits(connection: Connection) -> None:
+    """Refuse a database that may lose what it said it had committed."""
+    for name in ("fsync", "full_page_writes"):
+        if await connection.fetchval("select current_setting($1)", name) != "on":
+            raise ConfigurationError(
+                "database", f"{name} is off, so a sealed entry could be lost", f"Set {name} = on in postgresql.conf"
+            )
+    if await connection.fetchval("select current_setting('synchronous_commit')") not in {"on", "remote_apply"}:
+        raise ConfigurationError("database", "synchronous_commit is not on", "Remove what sets it for this role or database")
 
 
 async def refuse_strong_role(connection: Connection) -> None:
@@ -114,12 +146,12 @@ async def refuse_strong_role(connection: Connection) -> None:
     row = await connection.fetchrow(
         """
         select r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication as strong,
-               exists (select from pg_class c where c.relowner = r.oid) or exists (select from pg_proc p where p.proowner = r.oid) as owner,
-               pg_has_role(r.oid, 'ecluse_sealer', 'member') or pg_has_role(r.oid, 'ecluse_owner', 'member') as member
+               exists (select from pg_auth_members m where m.member = r.oid) as member,
+               exists (select from pg_class c where c.relowner = r.oid) or exists (select from pg_proc p where p.proowner = r.oid) as owner
         from pg_roles r where r.rolname = current_user
         """
     )
     if row is None or row["strong"] or row["owner"] or row["member"]:
         raise ConfigurationError(
-            "database role", "the gate's role is a superuser, owns objects or may act as an owner", "Connect as ecluse_app"
+            "database role", "the role is a superuser, owns objects or is a member of another role", "Connect as ecluse_app"
         )

@@ -341,11 +341,8 @@ class EmbeddedPostgres:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal_number)
         while True:
-            if self._process is not None and self._process.pid == pid:
-                ended = self._process.poll() is not None
-            else:
-                ended = not self._runs(pid)
-            if ended:
+            child = self._process if self._process is not None and self._process.pid == pid else None
+            if child.poll() is not None if child is not None else not self._runs(pid):
                 return True
             if time.monotonic() > deadline:
                 return False

@@ -157,13 +157,49 @@ async def open_log(installation: Installation, reached: Databases, *, name: str,
         await app.close()
 
 
-async def connect(installation: Installation, reached: Databases, role: str) -> asyncpg.Connection[asyncpg.Record]:
-    """Open one connection as one of our roles (``register_reader`` to the register, the others to the ledger's database)."""
-    url = reached.register_url if role == REGISTER_ROLE else reached.database_url
+async def connect(
+    installation: Installation, reached: Databases, role: str, *, session: Mapping[str, str] | None = None
+) -> asyncpg.Connection[asyncpg.Record]:
+    """Open one connection as one of our roles (``register_reader`` to the register, the others to the ledger's database).
+
+    ``session``: further settings of the session. Raises `DatabaseUnavailable`, or `ConfigurationError` where the server turns the role away.
+    """
+    url, name = (reached.register_url, "register.url") if role == REGISTER_ROLE else (reached.database_url, "database.url")
+    if not url:
+        raise ConfigurationError(name, "it is empty", "Write postgresql://host:port/name into ecluse.toml")
+    key = f"db-{_short(role)}.password"
     try:
         return await asyncpg.connect(
-            with_user(url, role, installation.secret(f"db-{_short(role)}.password")),
-            server_settings={"application_name": "ecluse-cli", "timezone": "UTC"},
+            with_user(url, role, installation.secret(key)),
+            server_settings={"application_name": "ecluse-cli", "timezone": "UTC", **(session or {})},
         )
     except db.LOST as lost:
-        raise DatabaseUnavailable("the database does not answer") from lost
+        raise DatabaseUnavailable(f"nothing answers at {name}") from lost
+    except asyncpg.InvalidAuthorizationSpecificationError as turned_away:
+        why = f"the server does not let {role} in with keys/{key}"
+        raise ConfigurationError(
+            name, why, "Create the role, or set its password to that file's (alter role … password)"
+        ) from turned_away
+    except asyncpg.InvalidCatalogNameError as absent:
+        raise ConfigurationError(
+            name, "there is no such database", "Correct the address, or have the database created"
+        ) from absent
+
+
+async def migrate(installation: Installation, reached: Databases, admin_url: str | None) -> None:
+    """Bring the ledger's database to this release. Idempotent.
+
+    As the administrator of ``admin_url``, or of the embedded database, roles and their passwords too; without one as ``ecluse_owner``,
+    whom an administrator made with ``keys/install.sql``.
+    """
+    passwords = {role: installation.secret(f"db-{_short(role)}.password") for role in db.LOGIN_ROLES}
+    if reached.embedded is not None:
+        admin_url = reached.embedded.superuser_dsn("ecluse")
+    if admin_url is not None:
+        await db.install(admin_url, passwords)
+        return
+    owner = await connect(installation, reached, "ecluse_owner")
+    try:
+        await db.migrate_as_owner(owner)
+    finally:
+        await owner.close()

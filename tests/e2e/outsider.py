@@ -1,4 +1,4 @@
-"""A processor's client and verifier written from the public interface alone: RFC 8414, 7523, 9449, 9457, the OpenAPI document, and the formats of decision 0001.
+"""A processor's client and verifier written from the public interface alone: RFC 8414, 7523, 9449, the OpenAPI document, decision 0001.
 
 Nothing of Écluse is imported here, neither server nor SDK: what this module can't do, a processor with another language can't do either.
 """
@@ -62,7 +62,14 @@ class Outsider:
     def assertion(self, audience: str, *, key: ECKey | None = None, **changes: Any) -> str:
         """Sign a client assertion (RFC 7523 §3)."""
         now = int(time.time())
-        claims = {"iss": self.client, "sub": self.client, "aud": audience, "iat": now, "exp": now + 60, "jti": secrets.token_urlsafe(16)}
+        claims = {
+            "iss": self.client,
+            "sub": self.client,
+            "aud": audience,
+            "iat": now,
+            "exp": now + 60,
+            "jti": secrets.token_urlsafe(16),
+        }
         return jwt.encode({"alg": "ES256"}, claims | changes, key or self.key, algorithms=["ES256"])
 
     async def ask_token(self, *, assertion: str | None = None, proof: str | None = None) -> httpx.Response:
@@ -85,16 +92,22 @@ class Outsider:
         return token
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    async def call(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None, **changes: Any) -> httpx.Response:
+    async def call(
+        self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None, **changes: Any
+    ) -> httpx.Response:
         """Send one call with a fresh proof; ``changes`` go into the proof."""
         bare = path.partition("?")[0]
-        fields = {"authorization": f"DPoP {self.access_token}", "dpop": self.proof(method, bare, token=self.access_token, **changes)}
+        fields = {
+            "authorization": f"DPoP {self.access_token}",
+            "dpop": self.proof(method, bare, token=self.access_token, **changes),
+        }
         content = None if body is None else json.dumps(body).encode()
         kind = {} if body is None else {"content-type": "application/json"}
         return await self.http.request(method, path, content=content, headers={**fields, **kind, **(headers or {})})
 
     async def disclose(
-        self, handle: str, agent: str, attributes: Sequence[str] = ("family_name",), *, key: str | None = None, headers: Mapping[str, str] | None = None, **changes: Any
+        self, handle: str, agent: str, attributes: Sequence[str] = ("family_name",), *, key: str | None = None,
+        headers: Mapping[str, str] | None = None, **changes: Any,
     ) -> httpx.Response:  # fmt: skip
         """Ask for one person; ``key``: the ``Idempotency-Key``."""
         body = {"appointment": handle, "agent": agent, "attributes": list(attributes)}
@@ -110,7 +123,8 @@ def unpadded(raw: bytes) -> str:
 # ── what a receipt proves (decision 0001) ────────────────────────────────────────────────────────────────────────────────────
 def field_digest(name: str, salt: bytes, value: object) -> bytes:
     """Hash one shown field."""
-    return hashlib.sha256(b"ecluse/1/" + name.encode() + b"\0" + salt + rfc8785.dumps(value)).digest()  # type: ignore[arg-type]
+    written = rfc8785.dumps(value)  # type: ignore[arg-type] # any JSON value
+    return hashlib.sha256(b"ecluse/1/" + name.encode() + b"\0" + salt + written).digest()
 
 
 def tree_root(hashes: Sequence[bytes]) -> bytes:
@@ -140,7 +154,8 @@ def recomputed_leaf_hash(opening: Mapping[str, Any]) -> str:
 
 def value_digest(attribute: str, salt: str, value: object) -> str:
     """Hash one delivered value."""
-    return hashlib.sha256(b"ecluse/1/value/" + attribute.encode() + b"\0" + bytes.fromhex(salt) + rfc8785.dumps(value)).hexdigest()  # type: ignore[arg-type]
+    written = rfc8785.dumps(value)  # type: ignore[arg-type] # any JSON value
+    return hashlib.sha256(b"ecluse/1/value/" + attribute.encode() + b"\0" + bytes.fromhex(salt) + written).hexdigest()
 
 
 def check_receipt(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,7 +223,15 @@ def misfits(document: Mapping[str, Any], schema: Mapping[str, Any], value: objec
     alternatives = schema.get("oneOf") or schema.get("anyOf")
     if alternatives:
         return [] if any(not misfits(document, one, value) for one in alternatives) else [f"{where}: none of the alternatives"]
-    kinds: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None), "number": (int, float)}
+    kinds: dict[str, Any] = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "boolean": bool,
+        "null": type(None),
+        "number": (int, float),
+    }
     named = schema.get("type")
     wanted = [named] if isinstance(named, str) else named or []
     if wanted and not any(isinstance(value, kinds[kind]) for kind in wanted):
@@ -220,7 +243,7 @@ def misfits(document: Mapping[str, Any], schema: Mapping[str, Any], value: objec
         for name, each in value.items():
             if name in members:
                 found += misfits(document, members[name], each, f"{where}.{name}")
-            elif not schema.get("additionalProperties"):
+            elif schema.get("additionalProperties", False) is False:
                 found.append(f"{where}.{name}: undeclared")
     if isinstance(value, list):
         for n, each in enumerate(value):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-import asyncpg
 import msgspec
 
+from ecluse import clock
 from ecluse.clock import sealed_text
 from ecluse.contracts.diff import Change, diff_contracts
 from ecluse.contracts.errors import AgentUnknown, HoldUnknown, NameTaken, ProcessorUnknown
@@ -16,10 +16,10 @@ from ecluse.contracts.model import Contract
 from ecluse.contracts.parse import contract_hash, parse_contract
 from ecluse.db import Connection
 from ecluse.ids import AgentId, HoldId, is_id, is_name, new_id
-from ecluse.ledger.errors import LedgerStale
+from ecluse.ledger.errors import ControlRefused, LedgerStale
 from ecluse.ledger.fields import Event
 from ecluse.ledger.service import Control, seal_control
-from ecluse.register.model import AttributeType
+from ecluse.register import AttributeType, RegisterMap, SubjectRefInvalid, parse_subject_ref
 
 SCOPES: Final = ("processor", "client", "agent", "contract", "person")
 EFFECTS: Final = ("suspend", "freeze", "keep")
@@ -46,7 +46,7 @@ async def add_processor(connection: Connection, *, log_id: int, processor: str, 
             connection, log_id=log_id, event=Event.PROCESSOR_ADDED, act="processor:add", actor=actor, target=processor,
             detail={"name": name}, body={"id": processor, "name": name},
         )  # fmt: skip
-    except asyncpg.UniqueViolationError as taken:
+    except ControlRefused as taken:
         raise NameTaken(processor) from taken
 
 
@@ -105,19 +105,24 @@ async def add_agent(connection: Connection, *, log_id: int, processor: str, labe
             connection, log_id=log_id, event=Event.AGENT_ADDED, act="agent:add", actor=actor, target=agent, processor=processor, detail={},
             body={"id": agent, "label": label},
         )  # fmt: skip
-    except asyncpg.ForeignKeyViolationError as absent:
+    except ControlRefused as absent:
         raise ProcessorUnknown(processor) from absent
     return agent, sealed
 
 
 async def place_hold(
     connection: Connection, *, log_id: int, scope: str, target: str, effect: str, reason: str, actor: str,
-    from_at: datetime | None = None, until_at: datetime | None = None,
+    register: RegisterMap | None = None, from_at: datetime | None = None, until_at: datetime | None = None,
 ) -> tuple[HoldId, Control]:  # fmt: skip
-    """Suspend, freeze or keep one processor, client, agent, contract or person, from an instant (None: now) until another (None: until released)."""
+    """Suspend, freeze or keep one processor, client, agent, contract or person, from an instant (None: now) until another (None: until released).
+
+    ``register``: needed for a person, whose reference must be in its one spelling, or the hold would hold nobody. Raises `HoldUnknown`, `AgentUnknown`.
+    """
     if scope not in SCOPES or effect not in EFFECTS:
         raise HoldUnknown(f"{scope}/{effect}")
-    await _check_target(connection, scope, target)
+    if until_at is not None and until_at <= (from_at or clock.now()):
+        raise HoldUnknown("the hold ends before it begins. Give a later end")
+    await _check_target(connection, scope, target, register)
     hold = HoldId(new_id("hld"))
     span = {"from": sealed_text(from_at) if from_at else None, "until": sealed_text(until_at) if until_at else None}
     person = scope == "person"
@@ -130,9 +135,15 @@ async def place_hold(
     return hold, sealed
 
 
-async def _check_target(connection: Connection, scope: str, target: str) -> None:
+async def _check_target(connection: Connection, scope: str, target: str, register: RegisterMap | None) -> None:
     """Refuse a hold on something that is not there: it would hold nothing."""
     if scope == "person":
+        if register is None:
+            raise AssertionError("impossible: a hold on a person without the register's mapping")
+        try:
+            parse_subject_ref(target, register)
+        except SubjectRefInvalid as bad:
+            raise HoldUnknown(f"not a reference of a person: {bad.why}") from bad
         return
     table = {"processor": "processor", "contract": "processor", "client": "client", "agent": "agent"}[scope]
     if not await connection.fetchval(f"select true from ecluse.{table} where id = $1", target):  # noqa: S608 - a word of the line above
@@ -154,5 +165,5 @@ async def release_hold(connection: Connection, *, log_id: int, hold: str, actor:
             detail={},
             body={"id": hold},
         )
-    except asyncpg.NoDataFoundError as absent:
+    except ControlRefused as absent:
         raise HoldUnknown(hold) from absent

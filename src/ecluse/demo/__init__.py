@@ -8,6 +8,6 @@ It is no installation to build on: both sides' keys lie in one folder, and ``ecl
 
 from __future__ import annotations
 
-from ecluse.demo.model import DemoOptions
+from ecluse.demo.options import DemoOptions
 
 __all__ = ["DemoOptions"]

@@ -22,17 +22,23 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import structlog
+
+from ecluse.contracts import Contract
 from ecluse.db import LOST, Connection, Pool
 from ecluse.disclosure.compose import FingerprintKey, opening_of, release
 from ecluse.disclosure.errors import Busy, ClockUntrustedNow, DoorError, LedgerUnavailable, RegisterGone
 from ecluse.disclosure.model import Answer, Delivered, Denied, Plan, Replayed, Request
 from ecluse.disclosure.plan import Facts, Planner, Waiting, facts_of
 from ecluse.disclosure.terms import Snapshot, load_snapshot
+from ecluse.events import describe
 from ecluse.ledger import leaf_hash
 from ecluse.ledger.store import Sealed, SealRow, seal
 from ecluse.policy import Reason
-from ecluse.register import AttributeType, RegisterUnavailable
+from ecluse.register import AttributeType
 from ecluse.register.store import Register
+
+log: Final = structlog.get_logger("ecluse.disclosure")
 
 GATHER: Final = (
     "select n, control_seq, at, purpose, session_id, starts_at, ends_at, subject_ref, cancelled, roster, holds, "
@@ -47,17 +53,18 @@ class Door:
     """The engine. One a process; `open` starts it, `close` lets what is under way finish."""
 
     def __init__(
-        self, ledger: Pool, register: Register, attributes: Mapping[str, AttributeType], key: FingerprintKey, zone: ZoneInfo, *,
+        self, ledger: Pool, register: Register, attributes: Mapping[str, AttributeType], keys: Mapping[int, FingerprintKey], zone: ZoneInfo, *,
         log_id: int = 1, batch: int = 64, queue: int = 2000, flights: int = 2, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
     ) -> None:  # fmt: skip
         """Build a door over a ledger pool (role ``ecluse_app``) and a register. ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
         self._ledger, self._attributes, self._zone = ledger, attributes, zone
-        self._planner = Planner(register, attributes, key, log_id=log_id, random_bytes=random_bytes, new_id=new_id)
+        self._planner = Planner(register, attributes, keys, log_id=log_id, random_bytes=random_bytes, new_id=new_id)
         self._log_id, self._batch, self._queue_most = log_id, batch, queue
         self._queue: deque[Waiting] = deque()
         self._flights = flights
         self._flying = 0
         self._snapshot: Snapshot | None = None
+        self._parsed: dict[str, Contract | None] = {}
         self._loading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -116,19 +123,26 @@ class Door:
             await self._carry(batch)
         except DoorError as failed:
             _fail(batch, failed)
-        except RegisterUnavailable as gone:
-            _fail(batch, RegisterGone(), gone)
-        except LOST as lost:
-            _fail(batch, LedgerUnavailable(), lost)
-        except BaseException as bug:  # a bug must not leave callers waiting; it is raised again below
-            _fail(batch, LedgerUnavailable(), bug)
-            raise
+        except LOST:
+            _fail(batch, LedgerUnavailable())
+        except Exception as bug:  # noqa: BLE001 - the edge of the batch: callers must not wait for ever, and a driver's text must not be printed
+            log.error("door:batch:failed", size=len(batch), **describe(bug))  # noqa: TRY400 - a trace would print the driver's text
+            self._isolate(batch)
         finally:
             self._flying -= 1
             self._launch()
 
+    def _isolate(self, batch: Sequence[Waiting]) -> None:
+        """Send the members of a spoilt batch round again, each alone: whoever spoilt it pays for it, and nobody else."""
+        if len(batch) == 1:
+            _fail(batch, LedgerUnavailable())
+            return
+        for waiting in batch:
+            waiting.alone = True
+        self._queue.extendleft(reversed(batch))
+
     def _take(self) -> list[Waiting]:
-        """Take the next batch: at most ``batch`` asks, no proof and no idempotency key twice, a sheet alone."""
+        """Take the next batch: at most ``batch`` asks, no proof and no idempotency key twice; a sheet, or one of a spoilt batch, alone."""
         taken: list[Waiting] = []
         proofs: set[bytes] = set()
         keys: set[tuple[str, str, str]] = set()
@@ -137,7 +151,7 @@ class Door:
             waiting = self._queue.popleft()
             request = waiting.request
             key = (request.proven.client, request.endpoint, request.key) if request.key is not None else None
-            if request.session is not None:
+            if request.session is not None or waiting.alone:
                 if taken:
                     self._queue.appendleft(waiting)
                     break
@@ -160,12 +174,15 @@ class Door:
         async with self._ledger.acquire() as connection:
             facts, snapshot = await self._gather(connection, batch)
             at = facts[0].at
-            plans = await self._planner.plan(connection, batch, facts, snapshot)
-            rows = [row for waiting, group in zip(batch, plans, strict=True) for row in _rows(waiting.request, group)]
+            planned = await self._planner.plan(connection, batch, facts, snapshot)
+            # where the register is gone, what needs none of it is still decided and sealed
+            _fail([waiting for waiting, group in zip(batch, planned, strict=True) if group is None], RegisterGone())
+            kept = [(waiting, group) for waiting, group in zip(batch, planned, strict=True) if group is not None]
+            rows = [row for waiting, group in kept for row in _rows(waiting.request, group)]
             sheet = batch[0].request.session is not None
-            sealed = await seal(connection, self._log_id, snapshot.control_seq, at, rows, atomic=sheet)
+            sealed = await seal(connection, self._log_id, snapshot.control_seq, at, rows, atomic=sheet) if rows else []
         done = iter(sealed)
-        for waiting, group in zip(batch, plans, strict=True):
+        for waiting, group in kept:
             self._settle(waiting, group, [next(done) for _ in group])
 
     # 1 ── gather ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +208,7 @@ class Door:
         """Return a snapshot at least as new as ``seq``, read by one task at a time."""
         async with self._loading:
             if self._snapshot is None or self._snapshot.control_seq < seq:
-                self._snapshot = await load_snapshot(connection, self._log_id, self._zone, self._attributes)
+                self._snapshot = await load_snapshot(connection, self._log_id, self._zone, self._attributes, self._parsed)
             return self._snapshot
 
     # 4 ── release ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -310,10 +327,8 @@ def _answer(waiting: Waiting, answer: Answer) -> None:
         waiting.answer.set_result(answer)
 
 
-def _fail(batch: Sequence[Waiting], error: DoorError, cause: BaseException | None = None) -> None:
+def _fail(batch: Sequence[Waiting], error: DoorError) -> None:
     """Tell every caller of a batch that nothing was disclosed."""
     for waiting in batch:
         if not waiting.answer.done():
-            failure = type(error)()
-            failure.__cause__ = cause
-            waiting.answer.set_exception(failure)
+            waiting.answer.set_exception(type(error)())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 import msgspec
@@ -21,26 +21,31 @@ from ecluse.disclosure.model import Answer, Plan, Request
 from ecluse.disclosure.terms import Snapshot
 from ecluse.ledger import Event, commit, fields_of
 from ecluse.policy import Ask, Decision, Effect, Granted, Hold, Place, Reason, Refused, Terms, Undetermined, decide
-from ecluse.register import AttributeType, Row, Unreadable
+from ecluse.register import AttributeType, RegisterUnavailable, Row, Unreadable
 from ecluse.register.store import Register
 
 OPENINGS: Final = """
 select index, fields, salts from ecluse.opening
 where log_id = $1::smallint and index >= $2 and index < $2 + $3 and sealed_at = $4 order by index
 """
+_Rows: TypeAlias = dict[tuple[str, ...], Mapping[str, Row]]
 _holds: Final = msgspec.json.Decoder(list[tuple[str, str, float, float | None]]).decode
 
 
 class Waiting:
-    """One request on its way. Owned by the queue, then by one batch at a time. ``forced``: the seal refused it for this reason."""
+    """One request on its way. Owned by the queue, then by one batch at a time.
 
-    __slots__ = ("answer", "forced", "plans", "request")
+    ``forced``: the seal refused it for this reason. ``alone``: its batch was spoilt, so it goes without neighbours.
+    """
+
+    __slots__ = ("alone", "answer", "forced", "plans", "request")
 
     def __init__(self, request: Request, answer: asyncio.Future[Answer]) -> None:
         """Wait for ``answer``."""
         self.request = request
         self.answer = answer
         self.plans = 0
+        self.alone = False
         self.forced: tuple[Reason, str, dict[str, object]] | None = None
 
 
@@ -118,50 +123,64 @@ class Planner:
     """Plans batches. Holds what never changes while the process runs; keeps nothing between batches."""
 
     def __init__(
-        self, register: Register, attributes: Mapping[str, AttributeType], key: FingerprintKey, *, log_id: int,
+        self, register: Register, attributes: Mapping[str, AttributeType], keys: Mapping[int, FingerprintKey], *, log_id: int,
         random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
     ) -> None:  # fmt: skip
-        """``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
-        self._register, self._kinds, self._key, self._log_id = register, attributes, key, log_id
+        """``keys``: by version, the newest of which fingerprints; ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
+        self._register, self._kinds, self._keys, self._log_id = register, attributes, keys, log_id
+        self._key = keys[max(keys)]
         self._random, self._new_id = random_bytes, new_id
 
     async def plan(
         self, connection: Connection, batch: Sequence[Waiting], facts: Sequence[Facts], snapshot: Snapshot
-    ) -> list[list[Plan]]:
-        """Return each request's entries: every ask decided, the register read once for those that may be granted."""
+    ) -> list[list[Plan] | None]:
+        """Return each request's entries: every ask decided, the register read for those that may be granted.
+
+        None stands for a request whose person could not be read because the register is gone.
+        """
         drafts: list[list[Draft]] = []
         places = iter(facts)
         for waiting in batch:
             waiting.plans += 1
             drafts.append([_draft(waiting, ask, next(places), snapshot) for ask in waiting.request.asks])
-        rows = await self._read([draft for group in drafts for draft in group])
+        try:
+            rows = await self._read([draft for group in drafts for draft in group])
+        except RegisterUnavailable:
+            rows = None
         return [await self._compose_all(connection, group, rows) for group in drafts]
 
-    async def _read(self, drafts: Sequence[Draft]) -> Mapping[str, Row]:
-        """Read the register's rows of all grants in one statement."""
-        grants = [draft for draft in drafts if isinstance(draft.decision, Granted)]
-        if not grants:
-            return {}
-        refs = {draft.facts.place.subject_ref: None for draft in grants if draft.facts.place is not None}
-        return await self._register.read(tuple(refs), frozenset(name for draft in grants for name in draft.ask.attributes))
+    async def _read(self, drafts: Sequence[Draft]) -> _Rows:
+        """Read the register's rows of all grants, one statement for each set of attributes asked.
 
-    async def _compose_all(self, connection: Connection, drafts: Sequence[Draft], rows: Mapping[str, Row]) -> list[Plan]:
+        So nobody's answer depends on what a neighbour in the batch asked, and of no person more is read than was asked.
+        """
+        wanted: dict[tuple[str, ...], dict[str, None]] = {}
+        for draft in drafts:
+            if isinstance(draft.decision, Granted) and draft.facts.place is not None:
+                wanted.setdefault(draft.ask.attributes, {})[draft.facts.place.subject_ref] = None
+        return {names: await self._register.read(tuple(refs), frozenset(names)) for names, refs in wanted.items()}
+
+    async def _compose_all(self, connection: Connection, drafts: Sequence[Draft], rows: _Rows | None) -> list[Plan] | None:
         """Compose one request's entries; a request whose key stands for an earlier grant is answered from that grant's openings."""
+        if rows is None and any(isinstance(draft.decision, Granted) for draft in drafts):
+            return None
         first = drafts[0].facts.first
+        retried = first is not None and first.body_hash == drafts[0].request.body_hash
         earlier: dict[str, tuple[int, list[tuple[str, object]], bytes]] = {}
-        if first is not None and first.body_hash == drafts[0].request.body_hash:
+        if first is not None and retried:
             for record in await connection.fetch(OPENINGS, self._log_id, first.index, first.entries, first.sealed_at):
                 fields = fields_of(record["fields"])
-                earlier[str(dict(fields)["appointment"])] = (record["index"], fields, record["salts"])
+                if "values" in dict(fields):  # a place that a roll-call refused has none to give again
+                    earlier[str(dict(fields)["appointment"])] = (record["index"], fields, record["salts"])
         plans = []
         for draft in drafts:
-            given = self._given(draft, rows)
+            given = self._given(draft, (rows or {}).get(draft.ask.attributes, {}))
             if isinstance(given, Plan):
                 plans.append(given)
             elif draft.ask.appointment in earlier:
                 plans.append(self._again(draft, given, *earlier[draft.ask.appointment]))
-            elif earlier:
-                plans.append(self._refusal(draft, Reason.KEY_REUSED, ("redelivery:new-place",), {}))
+            elif retried:
+                plans.append(self._refusal(draft, Reason.KEY_REUSED, ("redelivery:not-delivered-before",), {}))
             else:
                 plans.append(self._grant(draft, given))
         return plans
@@ -178,13 +197,13 @@ class Planner:
         row = rows.get(place.subject_ref)
         if row is None:
             return self._refusal(draft, Reason.UNDETERMINED, ("register:absent",), {})
-        unread = [name for name in row.attributes if name in draft.ask.attributes] if isinstance(row, Unreadable) else []
         if isinstance(row, Unreadable):
-            return self._refusal(
-                draft, Reason.UNDETERMINED, tuple(f"register:unreadable:{name}" for name in unread or row.attributes), {}
-            )
+            return self._refusal(draft, Reason.UNDETERMINED, tuple(f"register:unreadable:{name}" for name in row.attributes), {})
         purpose = terms.contract.purposes[place.purpose]
         forms: Mapping[str, Form] = purpose.attributes if draft.request.session is None else purpose.sheet
+        foreign = [name for name in draft.ask.attributes if name not in forms]
+        if foreign or not draft.ask.attributes:  # a roll-call asked under a contract that was replaced meanwhile
+            return self._refusal(draft, Reason.ATTRIBUTE_NOT_CONTRACTED, ("attributes:sheet-changed",), {"attributes": foreign})
         return give(draft.ask, forms, self._kinds, row, draft.facts.at.astimezone(UTC).date())
 
     def _grant(self, draft: Draft, given: Given) -> Plan:
@@ -201,7 +220,8 @@ class Planner:
         """Plan a redelivery: the first entry's own receipt, if every value still has the digest that was sealed then."""
         sealed = dict(fields)
         disclosure, digests, forms = str(sealed["disclosure"]), sealed["values"], sealed["forms"]
-        value_salts = {name: value_salt(self._key, disclosure, name) for name in given.subject}
+        key = self._keys[_key_version(sealed["fingerprints"])]
+        value_salts = {name: value_salt(key, disclosure, name) for name in given.subject}
         if (
             forms != given.forms
             or {name: value_digest(name, salt, given.subject[name]) for name, salt in value_salts.items()} != digests
@@ -232,6 +252,14 @@ class Planner:
             draft.ask, draft.facts.place, draft.terms, reason, reasons, told,
             at=draft.facts.at, disclosure=self._new_id("dsc"), event=event, salts=self._random(SALTS),
         )  # fmt: skip
+
+
+def _key_version(fingerprints: object) -> int:
+    """Return the version of the key that a sealed ``fingerprints`` field names."""
+    version = fingerprints.get("key") if isinstance(fingerprints, dict) else None
+    if not isinstance(version, int):
+        raise AssertionError("impossible: a grant without fingerprints")  # noqa: TRY004 - a bug, not a caller's type
+    return version
 
 
 def _draft(waiting: Waiting, ask: Ask, facts: Facts, snapshot: Snapshot) -> Draft:

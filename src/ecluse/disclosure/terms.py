@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import msgspec
 
 from ecluse.contracts import Contract, ContractInvalid, Gate, gate_of, parse_contract
@@ -21,9 +20,10 @@ from ecluse.policy import Effect, Hold, Parties, Terms
 from ecluse.register import AttributeType
 
 _CONTRACTS: Final = """
-select distinct on (c.processor_id) c.processor_id, c.version, c.text, c.hash from ecluse.contract c
+select distinct on (c.processor_id) c.processor_id, c.version, c.hash from ecluse.contract c
 join ecluse.processor p on p.id = c.processor_id where p.log_id = $1::smallint order by c.processor_id, c.version desc
 """
+_TEXTS: Final = "select distinct on (hash) hash, text from ecluse.contract where hash = any($1::text[])"
 _HOLDS: Final = """
 select id, scope, scope_id, effect, from_at, nullif(until_at, 'infinity') as until_at from ecluse.hold where released_at is null and scope <> 'person'
 """
@@ -85,17 +85,28 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def load_snapshot(connection: Connection, log_id: int, zone: ZoneInfo, attributes: Mapping[str, AttributeType]) -> Snapshot:
-    """Read everything in one repeatable-read transaction, so that it is of one ``control_seq``."""
+async def load_snapshot(
+    connection: Connection,
+    log_id: int,
+    zone: ZoneInfo,
+    attributes: Mapping[str, AttributeType],
+    parsed: dict[str, Contract | None],
+) -> Snapshot:
+    """Read everything in one repeatable-read transaction, so that it is of one ``control_seq``.
+
+    ``parsed``: contracts by hash, kept by the caller between calls: a text never changes, and only new ones are read and parsed.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         seq = await connection.fetchval("select control_seq from ecluse.ledger_head where log_id = $1::smallint", log_id)
         contracts = await connection.fetch(_CONTRACTS, log_id)
+        texts = await connection.fetch(_TEXTS, [row["hash"] for row in contracts if row["hash"] not in parsed])
         agents = await connection.fetch("select id, processor_id from ecluse.agent")
         clients = await connection.fetch("select id, role, processor_id from ecluse.client")
         keys = await connection.fetch(
             "select client_id, jwk from ecluse.client_key where revoked_at is null order by client_id, thumbprint"
         )
         holds = await connection.fetch(_HOLDS)
+    parsed |= {row["hash"]: _read_contract(row["text"], attributes) for row in texts}
     by_client: dict[str, list[PublicKey]] = {}
     for key in keys:
         by_client.setdefault(key["client_id"], []).append(parse_public_jwk(msgspec.json.decode(key["jwk"])))
@@ -108,7 +119,10 @@ async def load_snapshot(connection: Connection, log_id: int, zone: ZoneInfo, att
     return Snapshot(
         control_seq=seq,
         zone=zone,
-        contracts={row["processor_id"]: _in_force(row, attributes) for row in contracts},
+        contracts={
+            row["processor_id"]: InForce(contract=parsed[row["hash"]], version=row["version"], hash=row["hash"])
+            for row in contracts
+        },
         agents={row["id"]: row["processor_id"] for row in agents},
         clients={
             row["id"]: Client(
@@ -121,10 +135,9 @@ async def load_snapshot(connection: Connection, log_id: int, zone: ZoneInfo, att
     )
 
 
-def _in_force(row: asyncpg.Record, attributes: Mapping[str, AttributeType]) -> InForce:
-    """Read a contract's text as this version of Écluse and the present register mapping understand it."""
+def _read_contract(text: str, attributes: Mapping[str, AttributeType]) -> Contract | None:
+    """Read a contract's text as this version of Écluse and the present register mapping understand it; None where they can't."""
     try:
-        contract: Contract | None = parse_contract(row["text"], attributes)
+        return parse_contract(text, attributes)
     except ContractInvalid:
-        contract = None
-    return InForce(contract=contract, version=row["version"], hash=row["hash"])
+        return None

@@ -13,6 +13,7 @@ IdentityError
 │   ├── TokenMalformed       not a token of this server
 │   └── TokenExpired         it was one, and its time is over
 ├── ClientUnknown            registering: no such client, key or processor
+├── ClientStopped            a known client that may not act now: suspended, or its key revoked
 └── ClientAuthInvalid        a client assertion (RFC 7523); OAuth error ``invalid_client``
     ├── AssertionMalformed   not one well-formed assertion
     ├── AssertionRefused     signed by no registered key, or for another server or client
@@ -152,3 +153,9 @@ class ClientUnknown(IdentityError):
     """There is no such client, key or processor to register for."""
 
     code = "client-unknown"
+
+
+class ClientStopped(IdentityError):
+    """The client is suspended, or its key is revoked."""
+
+    code = "suspended"

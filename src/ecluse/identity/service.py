@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import asyncpg
+from typing import Final
+
 import msgspec
 
 from ecluse.db import Connection
-from ecluse.identity.errors import ClientUnknown
+from ecluse.identity.errors import ClientStopped, ClientUnknown
 from ecluse.identity.model import PublicKey
 from ecluse.ids import ClientId, new_id
+from ecluse.ledger.errors import ControlRefused
 from ecluse.ledger.fields import Event
 from ecluse.ledger.service import Control, seal_control
+
+_STANDING: Final = """
+select c.role,
+       exists (select from ecluse.client_key k where k.client_id = c.id and k.thumbprint = $2 and k.revoked_at is null) as key_in_use,
+       exists (select from ecluse.hold h where h.scope = 'client' and h.scope_id = c.id and h.effect <> 'keep' and h.released_at is null
+               and h.from_at <= ecluse.clock() and ecluse.clock() < h.until_at) as held
+from ecluse.client c where c.id = $1
+"""
 
 
 def _row(key: PublicKey) -> dict[str, str]:
@@ -29,7 +39,7 @@ async def add_client(
             connection, log_id=log_id, event=Event.CLIENT_ADDED, act="client:add", actor=actor, target=client, processor=processor,
             detail={"keys": [key.thumbprint], "role": role}, body={"id": client, "role": role, "label": label, "keys": [_row(key)]},
         )  # fmt: skip
-    except asyncpg.ForeignKeyViolationError as absent:
+    except ControlRefused as absent:
         raise ClientUnknown("no such processor") from absent
     return client, sealed
 
@@ -42,7 +52,7 @@ async def add_key(connection: Connection, *, log_id: int, client: str, key: Publ
             connection, log_id=log_id, event=Event.KEY_ADDED, act="key:add", actor=actor, target=client, processor=processor,
             detail={"thumbprint": key.thumbprint}, body={"client": client, **_row(key)},
         )  # fmt: skip
-    except asyncpg.UniqueViolationError as taken:
+    except ControlRefused as taken:
         raise ClientUnknown("the key is this client's already") from taken
 
 
@@ -54,8 +64,19 @@ async def revoke_key(connection: Connection, *, log_id: int, client: str, thumbp
             connection, log_id=log_id, event=Event.KEY_REVOKED, act="key:revoke", actor=actor, target=client, processor=processor,
             detail={"thumbprint": thumbprint}, body={"client": client, "thumbprint": thumbprint},
         )  # fmt: skip
-    except asyncpg.NoDataFoundError as absent:
+    except ControlRefused as absent:
         raise ClientUnknown("no such key in use") from absent
+
+
+async def refuse_stopped(connection: Connection, *, client: str, thumbprint: str, role: str) -> None:
+    """Refuse a client that is not there in this role, whose key is not in use, or that is suspended now. Raises `ClientStopped`.
+
+    For acts other than disclosures (the door asks this of each decision itself): call it after reading the ``control_seq`` that the act is sealed
+    under, so that whatever stops the client later makes the act stale.
+    """
+    row = await connection.fetchrow(_STANDING, client, thumbprint)
+    if row is None or row["role"] != role or not row["key_in_use"] or row["held"]:
+        raise ClientStopped("the client is suspended, or its key is not in use any more")
 
 
 async def _processor_of(connection: Connection, client: str) -> str | None:

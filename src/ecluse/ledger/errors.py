@@ -3,6 +3,8 @@
 LedgerError
 ├── LedgerStale         something that changes what may be disclosed was sealed in between: plan again
 ├── ClockUntrusted      the database's clock went back
+├── CommitUncertain     the commit warned: the standby did not confirm; not sealed
+├── ControlRefused      a change breaks a rule of the schema; carries the constraint's name
 ├── RangeRefused        a caller's bad index, size or path (RFC 9162 knows no such proof)
 ├── NotPublished        the entry, size or tile is not under a published checkpoint (yet)
 ├── ProofError          a proof that does not check
@@ -40,6 +42,23 @@ class ClockUntrusted(LedgerError):
     """The database's clock went back; nothing is decided until it has caught up."""
 
     code = "clock-untrusted"
+
+
+class CommitUncertain(LedgerError):
+    """The commit came with a warning, so the entry may be lost with this host: it counts as not sealed."""
+
+    code = "ledger-unavailable"
+
+
+class ControlRefused(LedgerError):
+    """The change breaks a rule of the schema."""
+
+    code = "control-refused"
+
+    def __init__(self, constraint: str) -> None:
+        """Carry the ``constraint``'s name; the driver's own text, which quotes values, goes no further."""
+        super().__init__(f"the database refuses it: {constraint}")
+        self.constraint = constraint
 
 
 class RangeRefused(LedgerError):

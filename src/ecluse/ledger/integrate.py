@@ -28,6 +28,7 @@ import asyncpg
 import structlog
 
 from ecluse.db import LOST
+from ecluse.events import describe
 from ecluse.ledger.errors import KeyInvalid, LedgerBehind, LedgerBroken, LedgerError, NotPublished, ProofError, SignerHeld
 from ecluse.ledger.model import Checkpoint, Log, Round, StoredCheckpoint
 from ecluse.ledger.serve import Connection, checkpoint, fold_plan, log_of, query, read_tiles
@@ -44,6 +45,8 @@ _SLICE: Final = 2_000  # leaves hashed before other tasks get their turn: about 
 _PAUSE: Final = timedelta(milliseconds=400)  # between rounds when there was nothing more to do
 _PAUSE_REFUSED: Final = timedelta(seconds=2)
 _PAUSE_HOUSE: Final = timedelta(seconds=15)
+_SLICE_ROWS: Final = 20_000  # what one call of `ecluse.purge` deletes at most of a kind
+_SLICES: Final = 20  # calls in a row: the rest waits for the next turn
 _PURGE_EVERY: Final = timedelta(minutes=1)
 _PARTITIONS_EVERY: Final = timedelta(hours=1)
 
@@ -83,6 +86,9 @@ class Integrator:
             except _FAILED as failed:
                 _log.warning("ledger:integrate:failed", code=type(failed).__name__, log_id=self._log_id)
                 pause = _PAUSE_REFUSED
+            except Exception as bug:  # noqa: BLE001 - the edge of a worker: it must not die silently, nor housekeeping with it
+                _log.error("ledger:integrate:bug", log_id=self._log_id, **describe(bug))
+                pause = _PAUSE_REFUSED
             await self._keep_house()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause.total_seconds())
@@ -102,7 +108,10 @@ class Integrator:
         for task, every in (("ensure_partitions", _PARTITIONS_EVERY), ("purge", _PURGE_EVERY)):
             if now >= self._due[task]:
                 try:
-                    await self._pool.execute(query(task))
+                    for _ in range(_SLICES):
+                        done = await self._pool.fetchval(query(task))
+                        if not isinstance(done, int) or done < _SLICE_ROWS:
+                            break
                     self._due[task] = now + every.total_seconds()
                 except _FAILED as failed:
                     _log.warning("ledger:house:failed", code=type(failed).__name__, task=task, log_id=self._log_id)

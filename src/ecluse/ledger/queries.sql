@@ -62,7 +62,7 @@ where c.log_id = :log_id::smallint and c.size > :index::bigint
 order by c.size desc
 limit 1;
 
--- name: publish(log_id, size, root, note)
+-- name: publish(log_id, size, root, note)!
 -- A signed head.
 insert into ecluse.ledger_checkpoint (log_id, size, root, note, signed_at)
 values (:log_id::smallint, :size::bigint, :root::bytea, :note::text, ecluse.clock());

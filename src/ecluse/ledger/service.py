@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import asyncpg
 import msgspec
 
 from ecluse.clock import sealed_text
-from ecluse.db import Connection
+from ecluse.db import LOST, Connection, DatabaseUnavailable
 from ecluse.ids import random_bytes
-from ecluse.ledger.errors import LedgerStale
+from ecluse.ledger.errors import ControlRefused, LedgerError, LedgerStale
 from ecluse.ledger.fields import SALT_BYTES, Event, commit
 from ecluse.ledger.store import control, read_head
 
@@ -31,7 +32,7 @@ async def seal_control(
 
     ``actor``: who does it; ``target``: on what (sealed as ``object``); ``detail``: what the entry says of it; ``body``: what ``ecluse.control`` needs to do
     it. ``expected_seq``: the ``control_seq`` that the caller checked against; if another change came since, `LedgerStale` is raised at once.
-    Raises the driver's error, with the constraint's name, for a broken rule.
+    Raises `ControlRefused` for a broken rule, `DatabaseUnavailable` for a lost connection.
     """
     for _ in range(_TRIES):
         head = await read_head(connection, log_id)
@@ -42,6 +43,7 @@ async def seal_control(
         fields += [("subject", subject)] if subject is not None else []
         fields += [("actor", actor), ("object", target), ("detail", dict(detail))]
         committed = commit(fields, random_bytes(SALT_BYTES * len(fields)))
+        refused: LedgerError | DatabaseUnavailable
         try:
             index, seq = await control(
                 connection,
@@ -57,5 +59,11 @@ async def seal_control(
             if expected_seq is not None:
                 raise
             continue
-        return Control(index=index, control_seq=seq)
+        except LOST:
+            refused = DatabaseUnavailable("the database does not answer; whether it was sealed is not known")
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.NoDataFoundError) as broken:
+            refused = ControlRefused(broken.constraint_name or "")
+        else:
+            return Control(index=index, control_seq=seq)
+        raise refused  # outside the handler: the driver's text, which quotes values, is not its context
     raise LedgerStale

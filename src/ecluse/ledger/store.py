@@ -5,14 +5,16 @@ Trusted store: it may lose nothing. A call that raises has *not sealed*, also wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
+import asyncpg
 import msgspec
 
 from ecluse.db import Connection
-from ecluse.ledger.errors import ClockUntrusted, LedgerStale
+from ecluse.ledger.errors import ClockUntrusted, CommitUncertain, LedgerStale
 from ecluse.ledger.fields import Committed
 
 SEAL: Final = (
@@ -64,6 +66,27 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
 
 
+@contextmanager
+def demand_durable(connection: Connection) -> Iterator[None]:
+    """Refuse a commit that warns: a synchronous standby that did not confirm says so by a WARNING, and the entry may be lost with this host.
+
+    Raises `CommitUncertain` after the statement. A pool wants its connections back without listeners, so this one is taken off again.
+    """
+    warnings: list[str] = []
+
+    def note(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
+        if message.severity_en == "WARNING":
+            warnings.append(message.sqlstate or "")
+
+    connection.add_log_listener(note)
+    try:
+        yield
+    finally:
+        connection.remove_log_listener(note)
+    if warnings:
+        raise CommitUncertain
+
+
 async def seal(
     connection: Connection, log_id: int, control_seq: int, at: datetime, rows: Sequence[SealRow], *, atomic: bool = False
 ) -> list[Sealed]:
@@ -72,15 +95,16 @@ async def seal(
     ``at``: the database's clock when the batch was gathered; ``control_seq``: the head's at the same instant. Raises the driver's errors.
     """
     spends = [(place, *spend) for place, row in enumerate(rows, 1) for spend in row.spends]
-    records = await connection.fetch(
-        SEAL, log_id, control_seq, at, atomic,
-        [r.kind for r in rows], [r.valid_from for r in rows], [r.valid_until for r in rows], [r.slot for r in rows], [r.proof for r in rows],
-        [r.client for r in rows], [r.endpoint for r in rows], [r.key for r in rows], [r.body_hash for r in rows], [r.entries for r in rows],
-        [r.index for r in rows], [r.processor for r in rows], [r.handle for r in rows], [r.max_reads for r in rows], [r.subject for r in rows],
-        [r.agent for r in rows], [r.disclosure for r in rows], [r.event for r in rows],
-        [r.committed.leaf for r in rows], [r.committed.fields for r in rows], [r.committed.salts for r in rows],
-        [s[0] for s in spends], [s[1] for s in spends], [s[2] for s in spends], [s[3] for s in spends],
-    )  # fmt: skip
+    with demand_durable(connection):
+        records = await connection.fetch(
+            SEAL, log_id, control_seq, at, atomic,
+            [r.kind for r in rows], [r.valid_from for r in rows], [r.valid_until for r in rows], [r.slot for r in rows], [r.proof for r in rows],
+            [r.client for r in rows], [r.endpoint for r in rows], [r.key for r in rows], [r.body_hash for r in rows], [r.entries for r in rows],
+            [r.index for r in rows], [r.processor for r in rows], [r.handle for r in rows], [r.max_reads for r in rows], [r.subject for r in rows],
+            [r.agent for r in rows], [r.disclosure for r in rows], [r.event for r in rows],
+            [r.committed.leaf for r in rows], [r.committed.fields for r in rows], [r.committed.salts for r in rows],
+            [s[0] for s in spends], [s[1] for s in spends], [s[2] for s in spends], [s[3] for s in spends],
+        )  # fmt: skip
     if len(records) != len(rows):
         raise AssertionError("impossible: seal() answers every row")
     return [Sealed(outcome=r[1], index=-1 if r[2] is None else r[2], scope=r[3] or "") for r in records]
@@ -118,9 +142,20 @@ async def control(
     ``head``: as read when the entry was composed. ``body``: JSON text, as the act's branch in ``ecluse.control`` lists. Raises `LedgerStale` when another
     control entry came between (compose again), `ClockUntrusted`, and the driver's errors for a broken rule.
     """
-    row = await connection.fetchrow(
-        CONTROL, log_id, head.control_seq, head.at, committed.leaf, event, processor, committed.fields, committed.salts, act, body
-    )
+    with demand_durable(connection):
+        row = await connection.fetchrow(
+            CONTROL,
+            log_id,
+            head.control_seq,
+            head.at,
+            committed.leaf,
+            event,
+            processor,
+            committed.fields,
+            committed.salts,
+            act,
+            body,
+        )
     if row is None:
         raise AssertionError("impossible: control() answers one row")
     if row["outcome"] == "stale":

@@ -273,19 +273,20 @@ create function ecluse.ensure_partitions() returns void language plpgsql securit
 declare
   month timestamptz; part text; step bigint := 1 << 24; lo bigint; top bigint;
 begin
+  -- entries before openings, the order in which a seal meets them
+  select coalesce(max(h.size), 0) / step + 2 into top from ecluse.ledger_head h;
+  for p in 0..greatest(top, 15) loop
+    part := 'ledger_entry_' || lpad(p::text, 5, '0'); lo := p * step;
+    if to_regclass('ecluse.' || part) is null then
+      execute format('create table ecluse.%I partition of ecluse.ledger_entry for values from (%L) to (%L)', part, lo, lo + step);
+    end if;
+  end loop;
   for m in 0..2 loop
     month := date_trunc('month', ecluse.clock(), 'UTC') + make_interval(months => m);
     part := 'opening_' || to_char(month at time zone 'UTC', 'YYYYMM');
     if to_regclass('ecluse.' || part) is null
        and not exists (select 1 from ecluse.opening_default d where d.sealed_at >= month and d.sealed_at < month + interval '1 month') then
       execute format('create table ecluse.%I partition of ecluse.opening for values from (%L) to (%L)', part, month, month + interval '1 month');
-    end if;
-  end loop;
-  select coalesce(max(h.size), 0) / step + 2 into top from ecluse.ledger_head h;
-  for p in 0..greatest(top, 15) loop
-    part := 'ledger_entry_' || lpad(p::text, 5, '0'); lo := p * step;
-    if to_regclass('ecluse.' || part) is null then
-      execute format('create table ecluse.%I partition of ecluse.ledger_entry for values from (%L) to (%L)', part, lo, lo + step);
     end if;
   end loop;
 end $$;

@@ -72,7 +72,7 @@ begin
   with asked as materialized (
     select u.*, case
         when pr.one is not null then 'replay'
-        when u.kind = 'redeliver' and u.key is not null and (im.sealed_at is null or im.index <> u.idx) then 'again'
+        when u.kind = 'redeliver' and u.key is not null and (im.sealed_at is null or u.idx < im.index or u.idx >= im.index + im.entries) then 'again'
         when u.kind = 'redeliver' and im.redeliveries >= 5 then 'redelivery-spent'
         when u.kind = 'grant' and im.sealed_at is not null then 'key-used'
         when u.kind <> 'refuse' and (t < u.valid_from or t >= u.valid_until) then 'outside'
@@ -85,7 +85,7 @@ begin
       as u (kind, valid_from, valid_until, slot, proof, client, endpoint, key, hash, entries, idx, processor, handle, max_reads, subject, agent, disclosure, event, leaf, fields, salts, n)
     left join lateral (select 1 as one from ecluse.proof_spent x where x.slot = u.slot and x.digest = u.proof limit 1) pr on true
     left join lateral (
-      select k.index, k.redeliveries, k.sealed_at from ecluse.idempotency k
+      select k.index, k.entries, k.redeliveries, k.sealed_at from ecluse.idempotency k
       where k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key and k.sealed_at > t - interval '10 minutes' limit 1) im on true
     left join lateral (select x.reads from ecluse.appointment x where u.kind = 'grant' and x.processor_id = u.processor and x.id = u.handle limit 1) ap on true
   ), spend as materialized (
@@ -98,8 +98,9 @@ begin
       select 1 as one from ecluse.budget_person x where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope and x.subject_ref = a.subject limit 1) seen on true
     left join lateral (select x.persons from ecluse.budget_count x where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope limit 1) c on true
   ), over as (
-    -- a person new to a full budget; definitive when it was full before this batch, else another request of the batch may yet fall away
-    select f.unit, f.scope, f.subject, f.base >= f.lim as definitive
+    -- a person new to a full budget; definitive when it was full before this batch, or when the batch stands or falls as one;
+    -- else another request of the batch may yet fall away
+    select f.unit, f.scope, f.subject, f.base >= f.lim or p_atomic as definitive
     from (select g.unit, g.scope, g.subject, g.base, g.lim, row_number() over (partition by g.unit, g.scope order by g.first) as rank
           from (select x.unit, x.scope, x.subject, min(x.n) as first, min(x.lim) as lim, min(x.base) as base
                 from spend x where x.seen is null group by x.unit, x.scope, x.subject) g) f
@@ -116,7 +117,8 @@ begin
     from judged j
     where j.why is null and not (p_atomic and exists (select 1 from judged x where x.why is not null))
   ), w_proof as (
-    insert into ecluse.proof_spent (slot, digest) select s.slot, s.proof from stands s where s.proof is not null
+    -- a client may give one jti to two addresses at once; spend() writes here without the head's lock, and no neighbour may pay for that
+    insert into ecluse.proof_spent (slot, digest) select s.slot, s.proof from stands s where s.proof is not null on conflict do nothing
   ), w_entry as (
     insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at) select p_log, s.at_index, s.leaf, t from stands s where s.kind <> 'redeliver'
   ), w_opening as (
@@ -160,15 +162,27 @@ begin
   return found;
 end $$;
 
--- What has served its time goes: proofs past their life, keys past ten minutes, counts of hours, days and months that are over.
-create function ecluse.purge() returns void
+-- What has served its time goes, at most 20,000 rows of a kind a call: proofs past their life, keys past ten minutes, counts of hours, days and
+-- months that are over. Returns how many went of the largest kind: call again while it is 20,000.
+create function ecluse.purge() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare t timestamptz := ecluse.clock();
+declare t timestamptz := ecluse.clock(); gone integer; most integer := 0;
 begin
-  delete from ecluse.proof_spent where slot < floor(extract(epoch from t) / 60) - 15;
-  delete from ecluse.idempotency where sealed_at < t - interval '20 minutes';
-  delete from ecluse.budget_person where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days');
-  delete from ecluse.budget_count where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days');
+  delete from ecluse.proof_spent where ctid in (select ctid from ecluse.proof_spent where slot < floor(extract(epoch from t) / 60) - 15 limit 20000);
+  get diagnostics most = row_count;
+  delete from ecluse.idempotency where ctid in (select ctid from ecluse.idempotency where sealed_at < t - interval '20 minutes' limit 20000);
+  get diagnostics gone = row_count; most := greatest(most, gone);
+  delete from ecluse.budget_person where ctid in (
+    select ctid from ecluse.budget_person
+    where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days')
+    limit 20000);
+  get diagnostics gone = row_count; most := greatest(most, gone);
+  delete from ecluse.budget_count where ctid in (
+    select ctid from ecluse.budget_count
+    where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days')
+    limit 20000);
+  get diagnostics gone = row_count;
+  return greatest(most, gone);
 end $$;
 
 -- Every change of what may be disclosed: its entry and its effect in one transaction, under the same lock as a seal.
@@ -181,6 +195,14 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjo
 as $$
 declare head ecluse.ledger_head; t timestamptz; seq bigint;
 begin
+  -- an entry says what is done, never anything else
+  if (p_event is distinct from case p_act
+      when 'log:open' then 'control:log:opened' when 'processor:add' then 'control:processor:added' when 'agent:add' then 'control:agent:added'
+      when 'client:add' then 'control:client:added' when 'key:add' then 'control:key:added' when 'key:revoke' then 'control:key:revoked'
+      when 'contract:apply' then 'control:contract:applied' when 'hold:place' then 'control:hold:placed' when 'hold:release' then 'control:hold:released'
+      when 'schedule:apply' then 'control:schedule:applied' end) then
+    raise exception 'the event is not that of the act' using errcode = 'invalid_parameter_value';
+  end if;
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
   t := ecluse.clock();
   if head.control_seq <> p_seq or t - p_at > interval '5 seconds' then
@@ -273,6 +295,16 @@ begin
   end loop;
   return null;
 end $$;
+-- A roster row is loaded under a pending import, or written by the door.
+create function ecluse.refuse_unsealed_roster() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if current_user <> 'ecluse_sealer' and exists (
+      select from loaded r join ecluse.session s on s.id = r.session_id join ecluse.schedule_import i on i.id = s.import_id where i.applied_at is not null) then
+    raise exception 'rows may only be loaded under a pending import' using errcode = 'integrity_constraint_violation';
+  end if;
+  return null;
+end $$;
+create trigger session_agent_sealed after insert on ecluse.session_agent referencing new table as loaded for each statement execute function ecluse.refuse_unsealed_roster();
 create trigger session_sealed after insert on ecluse.session referencing new table as loaded for each statement execute function ecluse.refuse_unsealed_rows();
 create trigger appointment_sealed after insert on ecluse.appointment referencing new table as loaded for each statement execute function ecluse.refuse_unsealed_rows();
 

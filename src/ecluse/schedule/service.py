@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import tzinfo
 from itertools import islice
 from typing import Final, TypeAlias, TypeVar
@@ -107,9 +107,11 @@ async def import_schedule(
     zone: tzinfo,
     mode: str = Mode.DELTA,
     log_id: int = 1,
+    authorise: Callable[[Connection], Awaitable[None]] | None = None,
 ) -> ImportReport:
     """Import one file: all of it or nothing.
 
+    ``authorise``: raises unless the sender may import now; asked under the very state that the import is sealed under.
     ``pool``: role ``ecluse_app``; ``actor``: who sends the file, as the entry shall say; ``zone``: the controller's. Raises
     `ScheduleKindUnknown`, `ScheduleModeNotOffered`, `ScheduleContended`, `ecluse.db.DatabaseUnavailable` (nothing is known to be
     applied: send it again, what was applied is then unchanged) and `ecluse.ledger.ClockUntrusted`.
@@ -128,6 +130,8 @@ async def import_schedule(
             with translated():
                 async with pool.acquire() as connection:
                     present = await read_present(connection, log_id, file)
+                    if authorise is not None:  # after the read: who is stopped later makes the import stale, and is asked again
+                        await authorise(connection)
                     checked = await asyncio.to_thread(_check, file, present, register, zone)
                     if isinstance(checked, ScheduleFindings):
                         return ImportRefused(sha256=file.sha256, findings=checked)

@@ -23,7 +23,7 @@ grant select, insert, delete on ecluse.proof_spent, ecluse.budget_person to eclu
 grant select, insert, update, delete on ecluse.budget_count, ecluse.idempotency to ecluse_sealer;
 
 -- ecluse_app: the gate. It reads what it decides from, loads pending places, and passes every other write through the door
-revoke all on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather, ecluse.apply_schedule, ecluse.purge, ecluse.ensure_partitions, ecluse.drop_pending, ecluse.refuse_unsealed_rows, ecluse.refuse_change from public;
+revoke all on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather, ecluse.apply_schedule, ecluse.purge, ecluse.ensure_partitions, ecluse.drop_pending, ecluse.refuse_unsealed_rows, ecluse.refuse_unsealed_roster, ecluse.refuse_change from public;
 grant execute on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather to ecluse_app;
 grant select on ecluse.ledger_log, ecluse.ledger_head, ecluse.ledger_entry, ecluse.opening, ecluse.ledger_tile, ecluse.ledger_checkpoint to ecluse_app;
 grant select on ecluse.processor, ecluse.contract, ecluse.agent, ecluse.client, ecluse.client_key, ecluse.hold to ecluse_app;

@@ -6,6 +6,7 @@ keeps the endpoint's place in the schema. Every error, wherever it is raised, be
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from prometheus_client import Counter, Histogram
 
 from ecluse import __version__
 from ecluse.errors import EcluseError
+from ecluse.events import describe
 from ecluse.web import disclose, ledger_api, oauth, processor_api, schedule_api
 from ecluse.web.auth import read_headers
 from ecluse.web.gateway import Gateway
@@ -40,6 +42,7 @@ SECONDS: Final = Histogram(
     "Time to answer POST /v1/disclosures",
     buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5),
 )
+BODY_SECONDS: Final = 10
 _BY_STATUS: Final = {400: "invalid-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
@@ -49,19 +52,13 @@ def problem_of(error: Exception) -> tuple[str, str | None, dict[str, object]]:
         return error.code, error.detail, error.extra
     if isinstance(error, EcluseError) and error.code in PROBLEMS:
         return error.code, None, {}
+    if isinstance(error, TimeoutError):
+        return "invalid-request", "The body did not arrive in time.", {}
     if isinstance(error, HTTPException):
         return _BY_STATUS.get(error.status_code, "invalid-request"), None, {}
     # the text of a stranger's exception may quote a value: its type and where it was raised are enough
-    log.error("web.internal", error=type(error).__name__, where=_where(error))
+    log.error("web:internal", **describe(error))
     return "internal", None, {}
-
-
-def _where(error: BaseException) -> str:
-    """Return ``file:line`` of the innermost frame."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
 
 
 def _handle(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -102,7 +99,7 @@ def build_app(make: Callable[[], Awaitable[Gateway]]) -> App:
             security=[{"dpop": []}],
         ),
         logging_config=None,
-        request_max_body_size=64 * 1024 * 1024,
+        request_max_body_size=disclose.MOST_BODY_BYTES,  # the schedule's handler takes more, after it has authenticated
     )
     return _fast_lane(framework, holder)  # type: ignore[arg-type] # Litestar's typed dicts for the scope are wider than ASGI's
 
@@ -117,7 +114,9 @@ def _fast_lane(framework: App, holder: dict[str, Gateway]) -> App:
         began = time.perf_counter()
         try:
             headers = read_headers(scope["headers"])
-            status, fields, body = await disclose.disclose(holder["gateway"], headers, await _body(receive))
+            async with asyncio.timeout(BODY_SECONDS):
+                raw = await _body(receive)
+            status, fields, body = await disclose.disclose(holder["gateway"], headers, raw)
             outcome = "granted" if status == 200 else "refused"
         except Exception as error:  # noqa: BLE001 - the edge of the process: every error becomes an answer
             code, detail, extra = problem_of(error)

@@ -74,6 +74,8 @@ async def sheet(
         wanted = _decode_sheet(body)
     except msgspec.MsgspecError as bad:
         raise HttpProblem("invalid-request", f"The body is not as the schema says: {_constant(bad)}.") from None
+    if body.count(b'"') != 4:
+        raise HttpProblem("invalid-request", "A member stands twice, or a text holds a quote.")
     _check_agent(wanted.agent)
     asks = tuple(
         Ask(

@@ -16,7 +16,7 @@ from litestar import Request, Response
 from litestar.params import Dependency
 
 from ecluse import ids
-from ecluse.db import LOST, DatabaseUnavailable, Pool, keep_session, open_pool, refuse_strong_role
+from ecluse.db import LOST, DatabaseUnavailable, Pool, keep_session, open_pool, refuse_loose_commits, refuse_strong_role
 from ecluse.disclosure import Door, FingerprintKey
 from ecluse.errors import ConfigurationError
 from ecluse.identity import ProofChecker, PublicKey, TokenChecker, TokenIssuer, load_private, server_metadata
@@ -74,12 +74,13 @@ async def build(installation: Installation, database_url: str, register_url: str
     )
     async with pool.acquire() as connection:
         await refuse_strong_role(connection)
+        await refuse_loose_commits(connection)
         origin = await connection.fetchval("select origin from ecluse.ledger_log where id = $1::smallint", LOG_ID)
     if origin is None:
         raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
     register_pool = await open_register_pool(installation, register_url)
     door = Door(
-        pool, Register(register_pool, register_map), attributes, fingerprint_key(installation), settings.zone, log_id=LOG_ID,
+        pool, Register(register_pool, register_map), attributes, fingerprint_keys(installation), settings.zone, log_id=LOG_ID,
         batch=settings.door.batch, queue=settings.door.queue, flights=settings.door.flights, random_bytes=ids.random_bytes, new_id=ids.new_id,
     )  # fmt: skip
     token_key = load_private(installation.secret("token.key").encode())
@@ -115,17 +116,18 @@ def read_register_map(installation: Installation) -> RegisterMap:
         ) from missing
 
 
-def fingerprint_key(installation: Installation) -> FingerprintKey:
-    """Read the newest line of ``keys/fingerprint.key`` (``version:64 hex``)."""
-    lines = installation.secret("fingerprint.key").split("\n")
-    version, _, secret = lines[-1].partition(":")
+def fingerprint_keys(installation: Installation) -> dict[int, FingerprintKey]:
+    """Read ``keys/fingerprint.key``: lines of ``version:64 hex``, the highest version being in use."""
+    keys: dict[int, FingerprintKey] = {}
     try:
-        key = FingerprintKey(version=int(version), secret=bytes.fromhex(secret))
+        for line in installation.secret("fingerprint.key").split("\n"):
+            version, _, secret = line.partition(":")
+            keys[int(version)] = FingerprintKey(version=int(version), secret=bytes.fromhex(secret))
     except ValueError as bad:
-        raise ConfigurationError("keys/fingerprint.key", "its last line is not version:hex", "Restore it from your safe") from bad
-    if len(key.secret) != 32:
-        raise ConfigurationError("keys/fingerprint.key", "its last secret is not of 32 bytes", "Restore it from your safe")
-    return key
+        raise ConfigurationError("keys/fingerprint.key", "a line is not version:hex", "Restore it from your safe") from bad
+    if any(len(key.secret) != 32 for key in keys.values()):
+        raise ConfigurationError("keys/fingerprint.key", "a secret is not of 32 bytes", "Restore it from your safe")
+    return keys
 
 
 async def open_register_pool(installation: Installation, register_url: str) -> Pool:
@@ -133,7 +135,7 @@ async def open_register_pool(installation: Installation, register_url: str) -> P
     source = installation.settings.register
     timeout = source.timeout_seconds
     try:
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             with_user(register_url, "register_reader", installation.secret("db-register.password")),
             min_size=source.pool,
             max_size=source.pool,
@@ -148,6 +150,9 @@ async def open_register_pool(installation: Installation, register_url: str) -> P
         )
     except LOST as lost:
         raise DatabaseUnavailable("the register does not answer") from lost
+    async with pool.acquire() as connection:
+        await refuse_strong_role(connection)
+    return pool
 
 
 async def _start_workers(

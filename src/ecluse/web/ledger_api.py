@@ -18,6 +18,11 @@ from ecluse.ledger.tiles import parse_tile_path
 from ecluse.web.gateway import LOG_ID, Served
 from ecluse.web.problems import PROBLEMS, HttpProblem
 
+_UNSIGNED_SINCE: Final = """
+select e.sealed_at from ecluse.ledger_entry e
+where e.log_id = $1::smallint and e.sealed_at < ecluse.clock() - interval '1 minute'
+  and e.index = coalesce((select max(c.size) from ecluse.ledger_checkpoint c where c.log_id = $1::smallint), 0)
+"""
 _BINARY: Final = "application/octet-stream"
 
 
@@ -69,12 +74,14 @@ async def problem(code: str) -> str:
 
 @get("/healthz", include_in_schema=False)
 async def health(gateway: Served) -> dict[str, str]:
-    """Tell whether the ledger answers."""
+    """Tell whether the ledger answers and its entries get signed: an entry without a checkpoint for more than a minute is not well."""
     try:
         async with gateway.pool.acquire() as connection:
-            await connection.fetchval("select 1")
+            unsigned_since = await connection.fetchval(_UNSIGNED_SINCE, LOG_ID)
     except LOST as lost:
         raise LedgerUnavailable from lost
+    if unsigned_since is not None:
+        raise HttpProblem("ledger-unavailable", "Entries are sealed and have not been signed for more than a minute.")
     return {"status": "ok"}
 
 

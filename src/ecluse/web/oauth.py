@@ -59,7 +59,7 @@ async def jwks(gateway: Served) -> KeySet:
     return key_set([gateway.token_key])
 
 
-@post(TOKEN_PATH, status_code=200, operation_id="token", tags=["authorization"])
+@post(TOKEN_PATH, status_code=200, request_max_body_size=MOST_BODY_BYTES, operation_id="token", tags=["authorization"])
 async def token(request: HttpRequest, gateway: Served) -> Response[TokenAnswer]:
     """Issue an access token of at most 300 seconds to a client that signs with its own key.
 

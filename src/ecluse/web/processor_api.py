@@ -114,10 +114,7 @@ async def sessions(
 ) -> Response[SessionsAnswer]:
     """List your sessions that start in `[from, to)`, with the handles of their places. Answers 304 to a matching `If-None-Match`."""
     _, _, processor, snapshot = await _caller(request, gateway)
-    first = (begin or clock.now() - timedelta(days=1)).astimezone(UTC)
-    last = (end or first + timedelta(days=8)).astimezone(UTC)
-    if not first < last <= first + timedelta(days=MOST_DAYS):
-        raise HttpProblem("invalid-request", "`to` must be after `from`, by at most 62 days.")
+    first, last = _span(begin, end)
     try:
         async with gateway.pool.acquire() as connection:
             found = await agenda.sessions_between(connection, processor, first, last)
@@ -136,6 +133,21 @@ async def session(request: HttpRequest, gateway: Served, session: str) -> Respon
     if item is None:
         raise HttpProblem("purpose-not-contracted")
     return _tagged(request, item)
+
+
+def _span(begin: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    """Return what was asked as instants in UTC. Raises ``invalid-request``."""
+    if any(given is not None and given.tzinfo is None for given in (begin, end)):
+        raise HttpProblem("invalid-request", "`from` and `to` are instants with an offset (RFC 3339).")
+    try:
+        first = (begin or clock.now() - timedelta(days=1)).astimezone(UTC)
+        last = (end or first + timedelta(days=8)).astimezone(UTC)
+        fits = first < last <= first + timedelta(days=MOST_DAYS)
+    except OverflowError:
+        fits = False
+    if not fits:
+        raise HttpProblem("invalid-request", "`to` must be after `from`, by at most 62 days.")
+    return first, last
 
 
 async def _session(gateway: Gateway, processor: str, name: str) -> agenda.AgendaSession:
@@ -226,7 +238,7 @@ async def changes(request: HttpRequest, gateway: Served, after: str = "0") -> Ch
 def _cursor(text: str) -> tuple[int, int]:
     """Read a cursor: ``0`` or ``<seq>-<ordinal>``, canonical decimals below 2**63."""
     parts = ("0", "0") if text == "0" else tuple(text.split("-"))
-    if len(parts) != 2 or any(not (p.isascii() and p.isdecimal() and str(int(p)) == p and len(p) < 19) for p in parts):
+    if len(parts) != 2 or any(len(p) > 18 or not (p.isascii() and p.isdecimal() and str(int(p)) == p) for p in parts):
         raise HttpProblem("invalid-request", "`after` is 0 or the `next` of an earlier answer.")
     if int(parts[1]) >= 2**31:
         raise HttpProblem("invalid-request", "`after` is 0 or the `next` of an earlier answer.")

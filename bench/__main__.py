@@ -1,0 +1,41 @@
+"""``python -m bench``: make the agency if it is not there, measure, print the tables."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from pathlib import Path
+from typing import Final
+
+from bench.agency import ensure_agency
+from bench.run import BARE, FAST, GATE, half_load, medians, opened, rounds, table
+
+_DESCRIPTION: Final = "A governed disclosure against a bare read of the same row, as ratios of one run."
+
+
+def main() -> None:
+    """Read the options and run the parts that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=_DESCRIPTION)
+    parser.add_argument("--dir", type=Path, default=Path("ecluse-bench"), help="where the agencies are made and kept")
+    parser.add_argument("--people", type=int, default=2_100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of one run")
+    parser.add_argument("--warm", type=float, default=1.0, help="seconds before each run that are not counted")
+    parser.add_argument("--connections", type=int, nargs="+", default=[32, 64])
+    parser.add_argument("--port", type=int, default=8391)
+    parser.add_argument("--tuned", action="store_true", help="also measure a bare service that was tuned by hand")
+    given = parser.parse_args()
+    folder = (given.dir / f"people-{given.people}").absolute()
+    agency = ensure_agency(folder, given.people, given.port)
+    who = [GATE, BARE, *([FAST] if given.tuned else [])]
+    with opened(folder, agency, given.port, seconds=given.seconds, warm=given.warm) as bench:
+        print(f"{given.people:,} people, {platform.machine()}, Python {platform.python_version()}", flush=True)
+        lines = medians(rounds(bench, who, given.connections, given.rounds))
+        most = max(line.per_second for line in lines if line.who == GATE)
+        print(f"half load: {most / 2:.0f} requests a second, due at random instants", flush=True)
+        half = medians(half_load(bench, who, max(given.connections), most / 2, max(1, given.rounds - 2)))
+    print(f"\nAs many as they can\n\n{table(lines)}\n\nHalf load\n\n{table(half)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+"""What ``ecluse doctor`` looks at: files, database and roles, the log and its signer, contracts in force, the register column by column.
+
+Each finding is a line: how bad, where, what was found, the mend. Looking changes nothing. A part that can't be reached is one line, and the rest is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+import msgspec
+
+from ecluse import clock, install
+from ecluse.cli.reach import attributes_of, register_map, translated, unreadable
+from ecluse.cli.screen import counted
+from ecluse.cli.store import log_there, rows_of
+from ecluse.contracts import ContractInvalid, GateState, gate_of, parse_contract
+from ecluse.db import HERE, OLDEST, Connection, refuse_strong_role
+from ecluse.errors import ConfigurationError, EcluseError
+from ecluse.identity import load_private
+from ecluse.install import LOG_ID, REGISTER_ROLE, Databases
+from ecluse.ledger.errors import LedgerError
+from ecluse.ledger.serve import checkpoint
+from ecluse.ledger.sign import Signer, load_log_key
+from ecluse.register import RegisterMapInvalid
+from ecluse.register.doctor import Level, Line, diagnose
+from ecluse.register.store import SESSION_SETTINGS
+from ecluse.settings import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRETS: Final = (
+    "log.key",
+    "token.key",
+    "fingerprint.key",
+    "db-app.password",
+    "db-jobs.password",
+    "db-reader.password",
+    "db-register.password",
+)
+"""The files of ``keys/`` that a serving machine needs; ``db-owner.password`` may be kept elsewhere."""
+
+_CLOCKS_APART: Final = timedelta(seconds=2)
+_CLOCKS_MEND: Final = "Synchronise both: tokens go by this machine's clock, windows by the database's"
+_LATE: Final = timedelta(minutes=1)
+_LOOPBACK: Final = ("http://127.0.0.1", "http://localhost", "http://[::1]")
+_FOLDERS: Final = ("keys", "state")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """The findings on one part of the installation."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def ok(where: str, found: str) -> Line:
+    """Make a line that needs nothing."""
+    return Line(level=Level.OK, where=where, found=found)
+
+
+def warn(where: str, found: str, mend: str) -> Line:
+    """Make a line that somebody should look at."""
+    return Line(level=Level.WARN, where=where, found=found, mend=mend)
+
+
+def fail(where: str, found: str, mend: str) -> Line:
+    """Make a line that keeps the gate from working, or from being safe."""
+    return Line(level=Level.FAIL, where=where, found=found, mend=mend)
+
+
+def failed(where: str, error: EcluseError) -> Line:
+    """Make a failing line of an error."""
+    if isinstance(error, ConfigurationError):
+        return fail(error.where, error.why, error.mend)
+    return fail(where, str(error) or (error.__doc__ or "").strip(), "See docs/operator-guide.md, section Failures")
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def examine_files(installation: Installation) -> Part:
+    """Look at settings, folders and keys."""
+    lines = [*_settings_lines(installation), *_mode_lines(installation)]
+    for name in SECRETS:
+        try:
+            installation.secret(name)
+        except ConfigurationError as bad:
+            lines.append(failed(f"keys/{name}", bad))
+    if all(line.level is Level.OK for line in lines if line.where.startswith("keys")):
+        lines.append(ok("keys", f"{len(SECRETS)} secrets, for their owner only"))
+    return Part(title="Files", lines=(*lines, *_key_lines(installation)))
+
+
+def _settings_lines(installation: Installation) -> Iterator[Line]:
+    """Look at what ecluse.toml says."""
+    settings = installation.settings
+    if settings.public_url.startswith("https://") or settings.public_url.startswith(_LOOPBACK):
+        yield ok("public_url", settings.public_url)
+    else:
+        yield fail(
+            "public_url", f"{settings.public_url}: personal data would travel in clear", "Serve behind TLS and write https://"
+        )
+    if settings.database.url:
+        yield ok("database.url", "a PostgreSQL of your own")
+    else:
+        yield warn(
+            "database.url", "the embedded PostgreSQL: for evaluation only", "Name your own PostgreSQL before any real data"
+        )
+
+
+def _mode_lines(installation: Installation) -> Iterator[Line]:
+    """Look at who may enter the folders and read what lies in ``keys/``."""
+    for name in _FOLDERS:
+        folder = installation.folder / name
+        if not folder.is_dir():
+            yield fail(name, "the folder is missing", "Restore it from your backup; never make an empty one")
+        elif folder.stat().st_mode & 0o077:
+            yield fail(name, "others than its owner may enter the folder", f"Run `chmod 700 {name}`")
+        else:
+            yield ok(name, "for its owner only")
+    if installation.keys.is_dir():
+        for path in sorted(installation.keys.iterdir()):
+            if path.name not in SECRETS and path.is_file() and path.stat().st_mode & 0o077:
+                yield fail(f"keys/{path.name}", "others than its owner may read it", f"Run `chmod 600 keys/{path.name}`")
+    handed = [name for name in ("install.sql", "register.sql") if (installation.keys / name).exists()]
+    for name in handed:
+        yield warn(
+            f"keys/{name}",
+            "it holds passwords and has served once the roles are there",
+            "Delete it when the administrator is done",
+        )
+
+
+def _key_lines(installation: Installation) -> Iterator[Line]:
+    """Look at whether the keys are what they should be."""
+    try:
+        key = load_private(installation.secret("token.key").encode())
+        yield ok("keys/token.key", f"signs tokens with {key.alg.value}")
+    except EcluseError as bad:
+        yield failed("keys/token.key", bad)
+    try:
+        versions = [line.partition(":") for line in installation.secret("fingerprint.key").split("\n")]
+    except ConfigurationError:
+        return  # said above
+    if all(
+        version.isdecimal() and len(secret) == 64 and set(secret) <= set("0123456789abcdef") for version, _, secret in versions
+    ):
+        yield ok("keys/fingerprint.key", f"version {versions[-1][0]}")
+    else:
+        yield fail(
+            "keys/fingerprint.key", "a line is not version:64 hexadecimal digits", "Restore it from your safe: never edit a line"
+        )
+
+
+# ── database ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _on(
+    installation: Installation, reached: Databases, role: str, look: Callable[[Connection], Awaitable[list[Line]]]
+) -> list[Line]:
+    """Look at something through one role's connection; what can't be reached is one line."""
+    try:
+        with translated():
+            connection = await install.connect(installation, reached, role)
+            try:
+                return await look(connection)
+            finally:
+                await connection.close()
+    except EcluseError as bad:
+        return [failed(role, bad)]
+
+
+async def examine_database(installation: Installation, reached: Databases) -> Part:
+    """Look at the server, the schema and what each of our roles may do."""
+    lines: list[Line] = []
+    for role in ("ecluse_app", "ecluse_jobs", "ecluse_reader"):
+        lines += await _on(installation, reached, role, lambda connection, role=role: _role_lines(connection, role))  # type: ignore[misc] # mypy can't type a lambda's default
+    lines += await _on(installation, reached, "ecluse_app", _server_lines)
+    if (installation.keys / "db-owner.password").exists():
+        lines += await _on(installation, reached, "ecluse_owner", _schema_lines)
+    else:
+        lines.append(ok("ecluse_owner", "its password is not kept on this machine"))
+    return Part(title="Database", lines=tuple(lines))
+
+
+async def _role_lines(connection: Connection, role: str) -> list[Line]:
+    """Refuse a role that could do more than its part."""
+    try:
+        await refuse_strong_role(connection)
+    except ConfigurationError:
+        mend = f"alter role {role} nosuperuser nocreaterole nobypassrls noreplication; take ownership and memberships away"
+        return [fail(role, "is a superuser, owns objects or may act as an owner", mend)]
+    return [ok(role, "signs in; owns nothing and may become nobody")]
+
+
+async def _server_lines(connection: Connection) -> list[Line]:
+    """Look at the version, at what durability rests on, and at the two clocks."""
+    (row,) = await rows_of(connection, "durability")
+    apart = abs(row["now"] - clock.now())
+    weak = [name for name in ("fsync", "full_page_writes", "synchronous_commit") if row[name] == "off"]
+    return [
+        ok("server", f"PostgreSQL {row['major']}") if row["major"] >= OLDEST
+        else fail("server", f"PostgreSQL {row['major']}", f"Use PostgreSQL {OLDEST} or later"),
+        ok("durability", f"fsync on, synchronous_commit {row['synchronous_commit']}") if not weak
+        else fail("durability", f"{', '.join(weak)} is off: a sealed entry could be lost", f"Set {', '.join(weak)} on"),
+        ok("clocks", "this machine and the database agree") if apart <= _CLOCKS_APART
+        else warn("clocks", f"this machine and the database are {apart.total_seconds():.0f} s apart", _CLOCKS_MEND),
+    ]  # fmt: skip
+
+
+async def _schema_lines(connection: Connection) -> list[Line]:
+    """Compare the migrations that ran with those of this release."""
+    applied = {row["migration_id"] for row in await rows_of(connection, "migrations_applied")}
+    ours = {path.stem for path in (HERE / "migrations").glob("*.sql")}
+    if ours - applied:
+        return [fail("schema", f"{len(ours - applied)} migrations of this release are missing", "Run `ecluse migrate`")]
+    if applied - ours:
+        return [fail("schema", "it is of a later release than this program", "Install that release: a schema does not go back")]
+    return [ok("schema", f"at this release ({len(ours)} migrations)")]
+
+
+# ── log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def examine_log(installation: Installation, reached: Databases) -> Part:
+    """Look at the log, its key, its signer's memory and how far it is signed."""
+
+    async def look(connection: Connection) -> list[Line]:
+        log = await log_there(connection, LOG_ID)
+        if log is None:
+            return [fail("log", "it was never opened", "Run `ecluse ledger init --origin NAME`")]
+        lines = [ok("log", f"{log['origin']}, {counted(log['size'], 'entry', 'entries')}")]
+        head = await checkpoint(connection, LOG_ID)
+        unsigned = log["size"] - (head.size if head else 0)
+        if unsigned and log["now"] - log["last_at"] > _LATE:
+            lines.append(
+                warn("checkpoint", f"{unsigned} entries are not signed yet", "`ecluse serve` signs within a second: does it run?")
+            )
+        else:
+            lines.append(ok("checkpoint", f"signed up to entry {head.size}" if head else "none yet"))
+        return lines + _signer_lines(installation, log)
+
+    return Part(title="Ledger", lines=tuple(await _on(installation, reached, "ecluse_app", look)))
+
+
+def _signer_lines(installation: Installation, log: asyncpg.Record) -> list[Line]:
+    """Look at the signer's key and memory, where this machine is the one that signs."""
+    if not installation.settings.ledger.sign:
+        return [ok("signer", "another machine signs")]
+    try:
+        signer = Signer(installation.state / "log.checkpoint", log["origin"], load_log_key(installation.secret("log.key")))
+        if signer.vkey != log["vkey"]:
+            return [fail("keys/log.key", "it is not the key of this log", "Restore the log's own key from your safe")]
+        signed, _ = signer.last()
+    except (LedgerError, ConfigurationError) as bad:
+        return [failed("state/log.checkpoint", bad)]
+    if signed.size > log["size"]:
+        found = f"{signed.size} entries were signed, the database has {log['size']}: it was rolled back"
+        return [fail("state/log.checkpoint", found, "Bring the lost entries back from a standby; nothing is signed meanwhile")]
+    return [ok("state/log.checkpoint", f"remembers {counted(signed.size, 'entry', 'entries')} signed")]
+
+
+# ── contracts and register ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def examine_contracts(installation: Installation, reached: Databases) -> Part:
+    """Read every contract in force against the present register map, and say how its gate stands."""
+    try:
+        attributes = attributes_of(register_map(installation.folder / "register.toml"))
+    except (ConfigurationError, RegisterMapInvalid):
+        return Part(
+            title="Contracts",
+            lines=(warn("contracts", "not looked at: register.toml can't be read", "Mend register.toml first"),),
+        )
+
+    async def look(connection: Connection) -> list[Line]:
+        lines = []
+        for row in await rows_of(connection, "processors"):
+            if row["text"] is None:
+                lines.append(warn(row["id"], "no contract: nothing is disclosed to it", "Run `ecluse contract apply FILE`"))
+                continue
+            try:
+                gate = gate_of(parse_contract(row["text"], attributes), at=clock.now(), timezone=installation.settings.zone)
+            except ContractInvalid as invalid:
+                found = f"version {row['version']} can't be read against register.toml: {unreadable(invalid)}"
+                lines.append(
+                    fail(row["id"], found, "Map the attribute again, or apply a new version: until then everything is refused")
+                )
+                continue
+            found = f"version {row['version']}: gate {gate.state}"
+            why = ", ".join(gate_words(reason) for reason in gate.reasons)
+            lines.append(
+                ok(row["id"], found)
+                if gate.state is GateState.OPEN
+                else warn(row["id"], f"{found}: {why}", "Agree on it, then apply a new version")
+            )
+        return lines or [warn("contracts", "no processor is registered", "Run `ecluse processor add ID --name NAME`")]
+
+    return Part(title="Contracts", lines=tuple(await _on(installation, reached, "ecluse_app", look)))
+
+
+def gate_words(reason: str) -> str:
+    """Say a gate's reason in words."""
+    if reason.startswith("contract:clause:missing:"):
+        return f"clause {reason.rpartition(':')[2]} is missing"
+    words = {"not-started": "it has not begun yet", "ended": "it has ended", "ends-soon": "it ends within 30 days"}
+    return words.get(reason.rpartition(":")[2], reason)
+
+
+async def examine_register(installation: Installation, reached: Databases) -> Part:
+    """Compare register.toml with the register, column by column, as the role that reads it."""
+    path: Path = installation.folder / "register.toml"
+    title = "Register"
+    try:
+        mapped = register_map(path)
+    except RegisterMapInvalid as invalid:
+        lines = (fail(f"register.toml, line {fault.line}", f"{fault.where}: {fault.why}", fault.mend) for fault in invalid.faults)
+        return Part(title=title, lines=tuple(lines))
+    except ConfigurationError as bad:
+        return Part(title=title, lines=(failed("register.toml", bad),))
+    session = {**SESSION_SETTINGS, "statement_timeout": f"{installation.settings.register.timeout_seconds * 1000:.0f}"}
+    try:
+        with translated():
+            connection = await install.connect(installation, reached, REGISTER_ROLE, session=session)
+            try:
+                return Part(title=title, lines=await diagnose(connection, mapped))
+            finally:
+                await connection.close()
+    except EcluseError as bad:
+        return Part(title=title, lines=(failed("register", bad),))

@@ -1,0 +1,323 @@
+"""``ecluse demo``: make the agency, open its gate, let it live a day, check everything, tell, and keep serving.
+
+Each stage uses what an operator would use: the installation's own use cases for what the controller does on its machine, and the HTTP door for
+everything that comes from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import msgspec
+import uvloop
+from rich.console import Console
+
+from ecluse import clock, install
+from ecluse.contracts.service import add_agent, add_processor, apply_contract
+from ecluse.demo import premises
+from ecluse.demo.account import Account, AgencyFacts, RunFacts, account_of
+from ecluse.demo.contract_file import ended_before, term_of, write_contract
+from ecluse.demo.day import ACTOR, Day, Desk, live
+from ecluse.demo.firms import firms_for
+from ecluse.demo.model import Firm, Part, Party, PlannedSession
+from ecluse.demo.options import DemoOptions
+from ecluse.demo.people import load_people
+from ecluse.demo.progress import Line, Progress
+from ecluse.demo.scheduler import Scheduler, ScheduleRefused
+from ecluse.demo.serving import Gate, GateFailed
+from ecluse.demo.tally import check_ledger, read_tally, unmapped_columns
+from ecluse.demo.telling import tell
+from ecluse.demo.timetable import CLOSING_IN, closing_session, plan_day, to_csv
+from ecluse.errors import EcluseError
+from ecluse.identity import generate_private, load_private
+from ecluse.identity.service import add_client
+from ecluse.install import LOG_ID, Databases
+from ecluse.register import RegisterMap, parse_register
+from ecluse.register.doctor import Level, diagnose, is_healthy
+from ecluse.register.statement import mapped_columns
+from ecluse.settings import Installation, with_user
+
+__all__ = ["DemoOptions", "run_demo"]
+
+LOG: Final = "main"
+ORIGIN: Final = "agency.example/ecluse/main"
+_SUBJECTS: Final = "select numero from registre.personne order by hashint8(numero), numero limit $1"
+_GRANT: Final = "select format('grant select (%I) on %I.%I to %I', $1::text, $2::text, $3::text, $4::text)"
+_READER: Final = """
+grant usage on schema registre to register_reader;
+alter role register_reader set default_transaction_read_only = on;
+alter role register_reader set statement_timeout = '5s';
+"""
+_MOST_PLACES: Final = 4_000
+_SURPRISED: Final = 1
+_INTERRUPTED: Final = 130
+
+
+class RegisterUnfit(EcluseError):
+    """The demo's register is not as its map says."""
+
+    code = "demo-register"
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo; return the exit code: 0, 1 if anything was not as expected, 130 if it was interrupted before its end.
+
+    Raises `ConfigurationError` for options or a folder that can't be used, before anything is changed.
+    """
+    console = options.console or Console()
+    register_toml = Path(__file__).with_name("register.toml").read_text(encoding="utf-8")
+    progress = Progress(console)
+    installation = premises.make_installation(options, register_toml)
+    try:
+        with contextlib.ExitStack() as stack:
+            with progress.step("The folder, its keys and a PostgreSQL of its own"):
+                install.create_embedded(installation)
+                reached = stack.enter_context(install.databases(installation))
+            agency = _Agency(options, installation, reached, parse_register(register_toml), console, progress)
+            return uvloop.run(agency.run())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("Stopped before the end.")
+        return _INTERRUPTED
+
+
+class _Agency:
+    """One run: what the stages share. ``parties`` and ``plan`` are filled by the stages that make them."""
+
+    def __init__(
+        self, options: DemoOptions, installation: Installation, reached: Databases, register: RegisterMap, console: Console, progress: Progress
+    ) -> None:  # fmt: skip
+        self.options, self.installation, self.reached, self.register = options, installation, reached, register
+        self.console, self.progress = console, progress
+        self.firms = firms_for(options.people)
+        self.parties: list[Party] = []
+        self.plan: tuple[PlannedSession, ...] = ()
+        self.vkey = ""
+        self.scheduler_id = ""
+
+    @property
+    def base_url(self) -> str:
+        """The gate's address."""
+        return self.installation.settings.public_url
+
+    async def run(self) -> int:
+        """Go through the stages; whatever happens, nothing is left running."""
+        with _ended_by_signals():
+            await self._load_register()
+            await self._bind_processors()
+            gate = None
+            try:
+                with self.progress.step(f"The gate, on {self.base_url}"):
+                    gate = Gate(self.installation.folder)
+                    await gate.ready(self.base_url)
+                account = await self._live_and_check(gate)
+                tell(self.console, account)
+                code = _SURPRISED if account.surprises else 0
+                if not self.options.then_exit:
+                    await self._serve(gate)
+                return code
+            finally:
+                if gate is not None:
+                    gate.stop()
+
+    async def _load_register(self) -> None:
+        """Create both databases and fill the register; its reader may read the mapped columns and nothing else."""
+        people = self.options.people
+        with self.progress.step(f"The register: {people:,} invented people") as line:
+            await install.create_databases(self.installation, self.reached)
+            async with self._register_owner() as owner:
+                report = await load_people(owner, people, progress=lambda stage, done, of: _reach(line, stage, done, of))
+                await owner.execute(_READER)
+                for table, column in mapped_columns(self.register):
+                    await owner.execute(await owner.fetchval(_GRANT, column, *table.split(".", 1), install.REGISTER_ROLE))
+            reader = await install.connect(self.installation, self.reached, install.REGISTER_ROLE)
+            try:
+                found = await diagnose(reader, self.register)
+            finally:
+                await reader.close()
+            if not is_healthy(found):
+                raise RegisterUnfit("; ".join(f"{one.where}: {one.found}" for one in found if one.level is Level.FAIL))
+            line.detail = f"{report.contacts:,} contact rows,"
+
+    async def _bind_processors(self) -> None:
+        """Open the log; add processors, contracts, agents and machines, each a sealed entry."""
+        with self.progress.step(f"The log, {len(self.firms)} processors and their contracts") as line:
+            opened = await install.open_log(self.installation, self.reached, name=LOG, origin=ORIGIN, actor=ACTOR)
+            index = opened.index
+            async with self._app() as app:
+                for number, firm in enumerate(self.firms, start=1):
+                    self.parties.append(await self._bind(app, firm, number))
+                key_file = self._new_key("scheduler")
+                key = load_private(key_file.read_bytes()).public
+                self.scheduler_id, last = await add_client(
+                    app, log_id=LOG_ID, processor=None, label="planning software", key=key, actor=ACTOR
+                )
+                index = last.index
+                self.vkey = await app.fetchval("select vkey from ecluse.ledger_log where id = $1::smallint", LOG_ID)
+            line.detail = f"{index + 1} sealed entries,"
+
+    async def _bind(self, app: asyncpg.Connection[asyncpg.Record], firm: Firm, number: int) -> Party:
+        """Add one processor with its contract, its people and its machine."""
+        await add_processor(app, log_id=LOG_ID, processor=firm.id, name=firm.name, actor=ACTOR)
+        await self._apply(app, write_contract(firm, number, term_of(self._today())), firm)
+        agents = [
+            (await add_agent(app, log_id=LOG_ID, processor=firm.id, label=label, actor=ACTOR))[0] for label in firm.trainers
+        ]
+        key_file = self._new_key(firm.id)
+        key = load_private(key_file.read_bytes()).public
+        client, _ = await add_client(app, log_id=LOG_ID, processor=firm.id, label="training software", key=key, actor=ACTOR)
+        return Party(firm=firm, client_id=client, key_file=key_file, agents=tuple(agents))
+
+    async def _apply(self, app: asyncpg.Connection[asyncpg.Record], text: str, firm: Firm) -> None:
+        """Keep a contract's file in the folder and put it in force."""
+        (self.installation.folder / "contracts" / f"{firm.id}.toml").write_text(text, encoding="utf-8")
+        attributes = {name: attribute.type for name, attribute in self.register.attributes.items()}
+        await apply_contract(app, log_id=LOG_ID, text=text, attributes=attributes, actor=ACTOR)
+
+    def _new_key(self, name: str) -> Path:
+        """Make a machine's key pair; the private half goes to its file."""
+        path = self.installation.folder / "clients" / f"{name}.pem"
+        install.write_secret(path, generate_private("ES256").decode())
+        return path
+
+    def _today(self) -> date:
+        """Return the controller's day."""
+        return clock.now().astimezone(self.installation.settings.zone).date()
+
+    async def _live_and_check(self, gate: Gate) -> Account:
+        """Import the schedule, let the day pass, check the ledger, and write everything down."""
+        scheduler = Scheduler(self.base_url, self.scheduler_id, self.installation.folder / "clients" / "scheduler.pem")
+        try:
+            async with self._app() as app:
+                with self.progress.step("Today's schedule, imported by the agency's planning software") as line:
+                    places = await self._import_schedule(scheduler, app)
+                    line.detail = f"{len(self.plan)} sessions, {places} places,"
+                with self.progress.step("A working day, through the HTTP door") as line:
+                    desk = Desk(scheduler, app, self.plan)
+                    day = await live(self.parties, self.plan, desk, base_url=self.base_url, vkey=self.vkey)
+                    line.detail = f"{sum(day.journal.seen.values()):,} steps,"
+        finally:
+            await scheduler.close()
+        with self.progress.step("The whole ledger, recomputed entry by entry"):
+            account = await self._account(day, places, gate)
+        premises.finish(self.installation.folder, self._demo_file())
+        text = msgspec.json.format(msgspec.json.encode(account), indent=2).decode()
+        install.write_secret(self.installation.folder / premises.ACCOUNT_JSON, text + "\n")
+        return account
+
+    async def _import_schedule(self, scheduler: Scheduler, app: asyncpg.Connection[asyncpg.Record]) -> int:
+        """Plan the day and import it; then end the contract of the processor whose contract ended yesterday. Returns the places."""
+        async with self._register_owner() as owner:
+            rows = await owner.fetch(_SUBJECTS, min(self.options.people, _MOST_PLACES))
+        subjects = [f"{self.register.id}:{row['numero']}" for row in rows]
+        asks = next(party for party in self.parties if party.firm.part is Part.QUESTIONS)
+        now = clock.now()
+        day = plan_day(self.parties, subjects, now)
+        for closing_in in CLOSING_IN:
+            self.plan = (*day, closing_session(asks, asks.firm.courses[0], subjects, clock.now() + closing_in))
+            try:
+                imported = await scheduler.send(to_csv(self.plan))
+                break
+            except ScheduleRefused:  # all of it or nothing: a window that shut before the file was read refuses the file
+                if closing_in == CLOSING_IN[-1]:
+                    raise
+        for number, firm in enumerate(self.firms, start=1):
+            if firm.part is Part.ENDED:
+                await self._apply(app, write_contract(firm, number, ended_before(self._today())), firm)
+        return imported.counts["places_new"]
+
+    async def _account(self, day: Day, places: int, gate: Gate) -> Account:
+        """Read the ledger back and compare it with what the processors saw."""
+        reader = await install.connect(self.installation, self.reached, "ecluse_reader")
+        try:
+            tally = await read_tally(reader, day.held_client)
+            ledger = await check_ledger(reader, self.vkey)
+        finally:
+            await reader.close()
+        async with self._register_owner() as owner:
+            unmapped = await unmapped_columns(owner, self.register)
+        now, most = gate.memory()
+        return account_of(
+            day, tally, ledger,
+            agency=AgencyFacts(
+                people=self.options.people, processors=len(self.parties), sessions=len(self.plan), places=places,
+                attributes=tuple(self.register.attributes), unmapped=unmapped,
+            ),
+            run=RunFacts(
+                seconds=self.progress.seconds, day_seconds=day.seconds, memory_bytes=now, memory_most_bytes=most,
+                folder=str(self.installation.folder), base_url=self.base_url,
+            ),
+        )  # fmt: skip
+
+    def _demo_file(self) -> premises.DemoFile:
+        """Describe the installation for scripts."""
+        owner = self.installation.secret("db-owner.password")
+        reader = self.installation.secret("db-register.password")
+        sessions = {party.firm.id: sum(one.processor == party.firm.id for one in self.plan) for party in self.parties}
+        return premises.DemoFile(
+            base_url=self.base_url,
+            log_url=f"{self.base_url}/ledger/{LOG}",
+            origin=ORIGIN,
+            log_vkey=self.vkey,
+            database_url=with_user(self.reached.database_url, "ecluse_owner", owner),
+            register_url=with_user(self.reached.register_url, install.REGISTER_ROLE, reader),
+            processors=[premises.describe(party, self.base_url, sessions[party.firm.id]) for party in self.parties],
+        )
+
+    async def _serve(self, gate: Gate) -> None:
+        """Serve until Ctrl-C. Raises `GateFailed` if the gate ends before."""
+        self.console.print("\nServing. [bold]Ctrl-C[/bold] stops the gate and its database; the folder stays.")
+        try:
+            await gate.ended()
+        except asyncio.CancelledError:
+            self.console.print("\nStopped.")
+            return
+        raise GateFailed(f"The gate ended on its own. See {self.installation.folder / premises.GATE_LOG}")
+
+    @asynccontextmanager
+    async def _app(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """Connect as the gate's role, as the command line does for what the controller decides."""
+        connection = await install.connect(self.installation, self.reached, "ecluse_app")
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def _register_owner(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """Connect to the register as who made it: the embedded database's own superuser."""
+        if self.reached.embedded is None:
+            raise AssertionError("impossible: a demo without its own database")
+        connection = await asyncpg.connect(self.reached.embedded.superuser_dsn("register"))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+def _reach(line: Line, stage: str, done: int, of: int) -> None:
+    """Show how far the loading of people is."""
+    if stage == "people":
+        line.reach(done, of)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run in order, also where a shell started it in the background and ignores the first."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task is None:
+        raise AssertionError("impossible: no task runs")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

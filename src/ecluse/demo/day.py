@@ -1,0 +1,144 @@
+"""The working day: every processor at once through the HTTP door, and the agency that plans, changes its plan, suspends and releases."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import httpx
+import msgspec
+
+from ecluse.client import ClientError
+from ecluse.client.notes import open_checkpoint, parse_vkey
+from ecluse.contracts.service import place_hold, release_hold
+from ecluse.db import Connection
+from ecluse.demo.expected import Journal
+from ecluse.demo.firms import CIVIC
+from ecluse.demo.model import Part, Party, PlannedSession
+from ecluse.demo.office import Office
+from ecluse.demo.scenes import SCENES, Stage
+from ecluse.demo.scheduler import Scheduler
+from ecluse.demo.timetable import moved, to_csv
+from ecluse.install import LOG_ID
+from ecluse.ledger.store import read_head
+
+ACTOR = "demo:agency"
+_LONGEST_WAIT_SECONDS = 15.0
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that may still be read, for whoever wants to try: its processor's client, a trainer, the fields; and another's handle."""
+
+    processor: str
+    client_id: str
+    key_file: str
+    agent: str
+    appointment: str
+    attributes: tuple[str, ...]
+    foreign: str
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """How the day went: what the processors saw, whom the hold was on, the signed head at its end, a place to try."""
+
+    journal: Journal
+    seconds: float
+    held_client: str
+    checkpoint: str
+    proven: int
+    example: Example
+
+
+class Desk:
+    """The controller's desk: its planning software's client, and a connection for holds (as ``ecluse processor hold`` has one)."""
+
+    def __init__(self, scheduler: Scheduler, connection: Connection, plan: Sequence[PlannedSession]) -> None:
+        """Keep the plan of the day."""
+        self._scheduler, self._connection = scheduler, connection
+        self._plan = {session.ref: session for session in plan}
+
+    async def change_plan(self, session: str, other: str) -> None:
+        """Import a second schedule: ``session`` is a week later, the first place of ``other`` is called off."""
+        file = to_csv((moved(self._plan[session]), self._plan[other]), {other: frozenset({0})})
+        await self._scheduler.send(file)
+
+    async def suspend(self, client: str) -> str:
+        """Suspend a client."""
+        hold, _ = await place_hold(
+            self._connection, log_id=LOG_ID, scope="client", target=client, effect="suspend",
+            reason="the processor reported a lost laptop", actor=ACTOR,
+        )  # fmt: skip
+        return hold
+
+    async def release(self, hold: str) -> None:
+        """Release a hold."""
+        await release_hold(self._connection, log_id=LOG_ID, hold=hold, actor=ACTOR)
+
+    async def size(self) -> int:
+        """Return how many entries are sealed."""
+        return (await read_head(self._connection, LOG_ID)).size
+
+
+async def live(parties: Sequence[Party], plan: Sequence[PlannedSession], desk: Desk, *, base_url: str, vkey: str) -> Day:
+    """Let the day pass. What surprises is in the journal; only a bug raises."""
+    journal, began = Journal(), time.perf_counter()
+    offices = [
+        Office(party, (p for p in plan if p.processor == party.firm.id), base_url=base_url, vkey=vkey, journal=journal)
+        for party in parties
+    ]
+    parts = {office.party.firm.part: office for office in offices}
+    stage = Stage(base_url=base_url, agency=desk, offices=parts, listed=asyncio.Event())
+    try:
+        await asyncio.gather(*(_work(office, stage) for office in offices))
+        checkpoint = await _published(await desk.size(), base_url, vkey, journal)
+        await asyncio.gather(*(office.prove() for office in offices))
+    finally:
+        await asyncio.gather(*(office.close() for office in offices))
+    return Day(
+        journal=journal,
+        seconds=time.perf_counter() - began,
+        held_client=parts[Part.HELD].party.client_id,
+        checkpoint=checkpoint,
+        proven=journal.seen["proof"],
+        example=_example(parts[Part.QUESTIONS], parts[Part.HELD]),
+    )
+
+
+def _example(office: Office, other: Office) -> Example:
+    """Pick the last place of the group that comes next: it was read once, and its window is open."""
+    session = max((one for one in office.sessions if one.purpose == CIVIC), key=lambda one: one.starts_at)
+    plan = office.plan_of(session)
+    return Example(
+        processor=office.id,
+        client_id=office.party.client_id,
+        key_file=str(office.party.key_file),
+        agent=plan.agent,
+        appointment=session.appointments[-1].id,
+        attributes=tuple(plan.course.attributes),
+        foreign=other.sessions[0].appointments[0].id,
+    )
+
+
+async def _work(office: Office, stage: Stage) -> None:
+    """Play one processor's part."""
+    try:
+        await office.open()
+        await SCENES[office.party.firm.part](office, stage)
+    except ClientError as error:
+        office.journal.surprise("day", office.id, expected="an answer", found=f"error:{error.code}")
+        stage.listed.set()
+
+
+async def _published(size: int, base_url: str, vkey: str, journal: Journal) -> str:
+    """Wait until a signed checkpoint covers ``size`` entries; return its note, checked with the pinned key."""
+    key, deadline = parse_vkey(vkey), time.monotonic() + _LONGEST_WAIT_SECONDS
+    async with httpx.AsyncClient() as http:
+        while True:
+            answer = await http.get(f"{base_url}/ledger/main/checkpoint")
+            if answer.status_code == httpx.codes.OK and open_checkpoint(answer.text, key).size >= size:
+                return answer.text
+            if time.monotonic() > deadline:
+                journal.surprise("checkpoint", "gate", expected="within a second", found="not published")
+                return ""
+            await asyncio.sleep(0.1)

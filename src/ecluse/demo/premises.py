@@ -1,0 +1,159 @@
+"""The demo's folder: made anew each time, and only where nothing else lies.
+
+A folder is a demo's if ``demo.json`` says so, or ``demo.unfinished`` lies there (the last one was cut short). Of a demo's folder only what the demo
+itself makes is deleted; any other folder that is not empty is refused. Files with secrets are 0600.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ecluse import install, settings
+from ecluse.demo.model import Party
+from ecluse.demo.options import DemoOptions
+from ecluse.embedded import EmbeddedPostgres
+from ecluse.embedded_home import find_home
+from ecluse.errors import ConfigurationError
+from ecluse.settings import Installation
+
+HOST: Final = "127.0.0.1"
+FEWEST: Final = 100
+"""People below which the day's sessions can't be filled with distinct ones."""
+
+DEMO_JSON: Final = "demo.json"
+ACCOUNT_JSON: Final = "account.json"
+GATE_LOG: Final = "gate.log"
+MARK: Final = "ecluse-demo"
+_UNFINISHED: Final = "demo.unfinished"
+_FOLDERS: Final = ("keys", "state", "contracts", "policies", "clients", "db")
+_FILES: Final = ("ecluse.toml", "register.toml", DEMO_JSON, ACCOUNT_JSON, GATE_LOG, _UNFINISHED)
+_MOST_PORT: Final = 65_535
+
+
+class _Marked(msgspec.Struct):
+    """The part of ``demo.json`` that says whose it is."""
+
+    kind: str = ""
+
+
+class DemoProcessor(msgspec.Struct, frozen=True, kw_only=True):
+    """A processor, for scripts. ``private_key_file``: PEM, of the demo's own machine for it."""
+
+    id: str
+    client_id: str
+    private_key_file: str
+    token_url: str
+    agents: list[str]
+    sessions_today: int
+
+
+class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
+    """``demo.json``: where everything is. ``database_url`` and ``register_url`` hold passwords."""
+
+    kind: str = MARK
+    base_url: str
+    log_url: str
+    origin: str
+    log_vkey: str
+    database_url: str
+    register_url: str
+    processors: list[DemoProcessor]
+
+
+def make_installation(options: DemoOptions, register_toml: str) -> Installation:
+    """Check the options, clear what an earlier demo left, and write a new installation's files and keys."""
+    if options.people < FEWEST:
+        raise ConfigurationError("--people", f"a working day needs {FEWEST} people", f"Ask for {FEWEST} or more")
+    _check_port(options.port)
+    folder = options.folder.absolute()
+    clear(folder)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    install.write_secret(folder / _UNFINISHED, "A demo is being made here; until demo.json is there it is of no use.\n")
+    values: dict[str, str | int] = {
+        "public_url": f"http://{HOST}:{options.port}",
+        "host": HOST,
+        "port": options.port,
+        "name": "Agence de démonstration",
+        "timezone": "Europe/Paris",
+        "database_url": "",
+        "register_url": "",
+    }
+    install.create(folder, values, register_toml)
+    (folder / "clients").mkdir(mode=0o700)
+    return settings.load(folder, {}, {})
+
+
+def clear(folder: Path) -> None:
+    """Delete what an earlier demo made in ``folder``. Refuses a folder that holds anything else's, or whose database is in use."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not _is_demo(folder):
+        raise ConfigurationError(str(folder), "the folder is not empty, and no demo made it", "Name another one with --dir")
+    _clear_database(folder)
+    for name in _FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in _FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def finish(folder: Path, contents: DemoFile) -> None:
+    """Write ``demo.json``: from now on the folder is a whole demo."""
+    install.write_secret(folder / DEMO_JSON, msgspec.json.format(msgspec.json.encode(contents), indent=2).decode() + "\n")
+    (folder / _UNFINISHED).unlink(missing_ok=True)
+
+
+def describe(party: Party, base_url: str, sessions: int) -> DemoProcessor:
+    """Return a processor's lines of ``demo.json``."""
+    return DemoProcessor(
+        id=party.firm.id,
+        client_id=party.client_id,
+        private_key_file=str(party.key_file),
+        token_url=f"{base_url}/oauth/token",
+        agents=list(party.agents),
+        sessions_today=sessions,
+    )
+
+
+def _clear_database(folder: Path) -> None:
+    """Stop what a killed demo left running, and delete what lies outside the folder: a moved database, the socket's folder."""
+    database = EmbeddedPostgres(folder / "db", folder / "keys")
+    database.stop()  # one that somebody still uses goes on running
+    home = find_home(folder / "db")
+    if home is None:
+        return
+    if database.pid is not None:
+        raise ConfigurationError(str(folder), "a demo is running there", "Stop it with Ctrl-C, or name another folder with --dir")
+    with contextlib.suppress(OSError):
+        database.socket_folder.rmdir()  # empty once the server is gone
+    if home != folder / "db":
+        shutil.rmtree(home)
+
+
+def _is_demo(folder: Path) -> bool:
+    """Tell whether a demo made the folder."""
+    if (folder / _UNFINISHED).exists():
+        return True
+    try:
+        return msgspec.json.decode((folder / DEMO_JSON).read_bytes(), type=_Marked).kind == MARK
+    except (OSError, msgspec.MsgspecError):
+        return False
+
+
+def _check_port(port: int) -> None:
+    """Refuse a port that can't be listened on, before anything is made."""
+    if not 1 <= port <= _MOST_PORT:
+        raise ConfigurationError("--port", "there is no such port", f"Choose one of 1 to {_MOST_PORT}")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as taken:
+            raise ConfigurationError(
+                "--port", f"port {port} is taken or not allowed", "Choose another one with --port"
+            ) from taken
