@@ -217,8 +217,15 @@ class Agency:
         """Place a hold; return its id and the index of its entry."""
         async with self.connected("ecluse_app") as app:
             hold, sealed = await place_hold(
-                app, log_id=1, scope=scope, target=target, effect=effect, reason="a test", actor="cli:test",
-                register=parse_register(register_toml()), **span,
+                app,
+                log_id=1,
+                scope=scope,
+                target=target,
+                effect=effect,
+                reason="a test",
+                actor="cli:test",
+                register=parse_register(register_toml()),
+                **span,
             )
         return hold, sealed.index
 

@@ -44,6 +44,9 @@ SECRETS: Final = (
 )
 """The files of ``keys/`` that a serving machine needs; ``db-owner.password`` may be kept elsewhere."""
 
+_SIGNERS: Final = ("log.key", "db-jobs.password")
+"""Those that only the host that signs needs."""
+
 _CLOCKS_APART: Final = timedelta(seconds=2)
 _CLOCKS_MEND: Final = "Synchronise both: tokens go by this machine's clock, windows by the database's"
 _LATE: Final = timedelta(minutes=1)
@@ -86,13 +89,14 @@ def failed(where: str, error: EcluseError) -> Line:
 def examine_files(installation: Installation) -> Part:
     """Look at settings, folders and keys."""
     lines = [*_settings_lines(installation), *_mode_lines(installation)]
-    for name in SECRETS:
+    needed = [name for name in SECRETS if installation.settings.ledger.sign or name not in _SIGNERS]
+    for name in needed:
         try:
             installation.secret(name)
         except ConfigurationError as bad:
             lines.append(failed(f"keys/{name}", bad))
     if all(line.level is Level.OK for line in lines if line.where.startswith("keys")):
-        lines.append(ok("keys", f"{len(SECRETS)} secrets, for their owner only"))
+        lines.append(ok("keys", f"{len(needed)} secrets, for their owner only"))
     return Part(title="Files", lines=(*lines, *_key_lines(installation)))
 
 
@@ -115,7 +119,7 @@ def _settings_lines(installation: Installation) -> Iterator[Line]:
 
 def _mode_lines(installation: Installation) -> Iterator[Line]:
     """Look at who may enter the folders and read what lies in ``keys/``."""
-    for name in _FOLDERS:
+    for name in _FOLDERS if installation.settings.ledger.sign else _FOLDERS[:1]:
         folder = installation.folder / name
         if not folder.is_dir():
             yield fail(name, "the folder is missing", "Restore it from your backup; never make an empty one")
@@ -178,7 +182,10 @@ async def _on(
 async def examine_database(installation: Installation, reached: Databases) -> Part:
     """Look at the server, the schema and what each of our roles may do."""
     lines: list[Line] = []
-    for role in ("ecluse_app", "ecluse_jobs", "ecluse_reader"):
+    roles = (
+        ("ecluse_app", "ecluse_jobs", "ecluse_reader") if installation.settings.ledger.sign else ("ecluse_app", "ecluse_reader")
+    )
+    for role in roles:
         lines += await _on(installation, reached, role, lambda connection, role=role: _role_lines(connection, role))  # type: ignore[misc] # mypy can't type a lambda's default
     lines += await _on(installation, reached, "ecluse_app", _server_lines)
     if (installation.keys / "db-owner.password").exists():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from rich import box
@@ -187,7 +190,7 @@ def _run(console: Console, account: Account) -> None:
 
 def _next(console: Console, account: Account) -> None:
     """Give commands to try, as they can be copied."""
-    _heading(console, "What to try next (in another terminal)")
+    _heading(console, "What to try next (from this folder, in another terminal)")
     for says, command in _commands(account):
         console.print(Text(f"# {says}", style="dim"), soft_wrap=True)
         console.print(Text(command), soft_wrap=True)
@@ -195,18 +198,29 @@ def _next(console: Console, account: Account) -> None:
 
 def _commands(account: Account) -> Iterator[tuple[str, str]]:
     """Yield each hint and its command."""
-    one, folder = account.example, shlex.quote(account.run.folder)
-    ask = f"ecluse disclose --dir {folder} --client {one.client_id} --key {shlex.quote(one.key_file)} --agent {one.agent}"
+    one, folder, ecluse = account.example, _shown(Path(account.run.folder)), _program()
+    ask = f"{ecluse} disclose --dir {folder} --client {one.client_id} --key {_shown(Path(one.key_file))} --agent {one.agent}"
     fields = ",".join(one.attributes)
     yield "the log's signed head, as any witness reads it", f"curl -s {account.run.base_url}/ledger/main/checkpoint"
     yield "be the trainer: one learner who is due", f"{ask} --appointment {one.appointment} --attributes {fields}"
     yield "the same, for another processor's learner", f"{ask} --appointment {one.foreign} --attributes {fields}"
-    yield (
-        "be the agency: suspend that processor, then be the trainer again",
-        (f"ecluse processor hold --dir {folder} --scope processor --target {one.processor} --reason 'a stolen laptop'"),
-    )
-    yield "check every entry of the ledger", f"ecluse ledger verify --dir {folder}"
+    hold = f"{ecluse} processor hold processor {one.processor} --reason 'a stolen laptop' --dir {folder}"
+    yield "be the agency: suspend that processor; then be the trainer again", hold
+    yield "check every entry of the ledger", f"{ecluse} ledger verify --dir {folder}"
     yield "addresses, clients and keys, for scripts", f"cat {folder}/demo.json"
+
+
+def _shown(path: Path) -> str:
+    """Write a path for a shell, from the current folder where it lies below it."""
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+
+
+def _program() -> str:
+    """Return how this very Écluse is called from here."""
+    own = Path(sys.executable).with_name("ecluse")
+    if not own.exists():
+        return f"{_shown(Path(sys.executable))} -m ecluse"
+    return "ecluse" if shutil.which("ecluse") == str(own) else _shown(own)
 
 
 def _verdict(console: Console, account: Account) -> None:

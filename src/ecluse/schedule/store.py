@@ -19,6 +19,7 @@ import asyncpg
 import msgspec
 
 from ecluse.db import LOST, Connection, DatabaseUnavailable
+from ecluse.ledger.errors import ControlRefused
 from ecluse.ledger.store import read_head
 from ecluse.schedule.errors import ImportDisplaced
 from ecluse.schedule.model import ExistingPlace, ExistingSession, PlaceStatus, ScheduleFile, SessionFacts, SessionKey
@@ -85,6 +86,10 @@ def translated() -> Iterator[None]:
         failure: Exception = DatabaseUnavailable("the database does not answer")
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.NoDataFoundError) as error:
         if error.constraint_name not in _DISPLACED and error.sqlstate != _NOT_PENDING:
+            raise
+        failure = ImportDisplaced()
+    except ControlRefused as refused:
+        if refused.constraint not in _DISPLACED:
             raise
         failure = ImportDisplaced()
     else:
