@@ -1,0 +1,44 @@
+"""An office for the command line: an evaluation installation made by ``ecluse init``, its PostgreSQL kept running."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ecluse import install
+from tests.cli.offices import PEOPLE, Office
+
+
+@pytest.fixture(scope="session")
+def folder_for_databases() -> Iterator[Path]:
+    """Return a folder that the embedded database's account may pass through."""
+    with tempfile.TemporaryDirectory(prefix="ecluse-cli-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def found(folder_for_databases: Path) -> Iterator[Callable[[str], Office]]:
+    """Found offices by name; their databases run until the session ends."""
+    running = ExitStack()
+
+    def make(name: str) -> Office:
+        office = Office(folder_for_databases / name)
+        made = office.json("init", "--evaluation", "--people", str(PEOPLE), "--name", "Office")
+        assert made["index"] == 0
+        running.enter_context(install.databases(office.installation))
+        return office
+
+    with running:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def office(found: Callable[[str], Office]) -> Office:
+    """Return the office that all tests share; each binds a processor of its own."""
+    return found("office")
