@@ -18,7 +18,7 @@ def sealed_text(at: datetime) -> str:
     """Write an instant as ledger fields do: ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, always six decimals."""
     if at.utcoffset() is None:
         raise AssertionError("impossible: an instant without a zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def wire_text(at: datetime) -> str:

@@ -112,9 +112,11 @@ def test_init_when_an_administrator_runs_the_file_then_migrate_does_the_rest(tmp
     assert before.exit_code == 2
     assert before.stderr.startswith("database.url: the server does not let ecluse_owner in with keys/db-owner.password.")
 
+    statements = Path(file).read_text(encoding="utf-8")
+
     async def administer() -> None:
         connection = await asyncpg.connect(admin)
-        await connection.execute(Path(file).read_text(encoding="utf-8"))
+        await connection.execute(statements)
         await connection.close()
 
     asyncio.run(administer())

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ecluse.demo.expected import STEPS
 from ecluse.demo.firms import firms_for
 from ecluse.demo.options import DemoOptions
 from ecluse.demo.people import marked_values
-from ecluse.demo.scheduler import ScheduleRefused, Scheduler
+from ecluse.demo.scheduler import Scheduler, ScheduleRefused
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.ids import new_id
 
@@ -90,7 +91,8 @@ def serving(place: Path) -> Iterator[Demo]:
     try:
         deadline = time.monotonic() + 120
         while "Serving." not in output.read_text(encoding="utf-8"):
-            assert process.poll() is None and time.monotonic() < deadline, output.read_text(encoding="utf-8")
+            assert process.poll() is None, output.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline
             time.sleep(0.2)
         yield Demo(folder, output.read_text(encoding="utf-8"))
     finally:
@@ -166,7 +168,7 @@ def test_demo_when_one_is_running_in_the_folder_then_refused(serving: Demo):
 def test_hints_when_copied_then_they_work(serving: Demo):
     """Each command under "What to try next" does what its comment says."""
     lines = serving.told[serving.told.index("What to try next") :].split("\n")
-    commands = [command for comment, command in zip(lines, lines[1:], strict=False) if comment.startswith("# ")]
+    commands = [command for comment, command in pairwise(lines) if comment.startswith("# ")]
     curl, trainer, foreign, hold, verify, cat = (shlex.split(command) for command in commands)
     assert (curl[0], cat[0]) == ("curl", "cat")
     assert httpx.get(curl[-1]).text.startswith(serving.file["origin"])
@@ -175,14 +177,7 @@ def test_hints_when_copied_then_they_work(serving: Demo):
     held = run([*hold, "--json"])
     assert held.returncode == 0
     assert "suspended" in run(trainer).stdout
-    release = [
-        hold[0],
-        *hold[1:-4][: hold.index("processor")],
-        "processor",
-        "release",
-        json.loads(held.stdout)["hold"],
-        *hold[-2:],
-    ]
+    release = [*hold[: hold.index("processor") + 1], "release", json.loads(held.stdout)["hold"], *hold[hold.index("--dir") :]]
     assert run(release).returncode == 0
     assert run(trainer).returncode == 0
 
@@ -214,8 +209,12 @@ async def _written(serving: Demo) -> dict[str, bytes]:
     found = {path.name: path.read_bytes() for path in (serving.folder / "gate.log", database.log)}
     found |= {name: (serving.folder / name).read_bytes() for name in ("demo.json", "account.json", "ecluse.toml")}
     found["printed"] = serving.told.encode()
-    found["metrics"] = httpx.get(f"{serving.file['base_url']}/metrics").content
-    found["checkpoint"] = httpx.get(f"{serving.file['log_url']}/checkpoint").content
+    async with httpx.AsyncClient() as http:
+        for name, url in (
+            ("metrics", f"{serving.file['base_url']}/metrics"),
+            ("checkpoint", f"{serving.file['log_url']}/checkpoint"),
+        ):
+            found[name] = (await http.get(url)).content
     owner = await asyncpg.connect(serving.file["database_url"])
     for table, column in (("ledger_entry", "leaf"), ("ledger_tile", "hashes")):
         rows = await owner.fetch(f"select {column} as bytes from ecluse.{table}")  # noqa: S608 - two constants

@@ -70,6 +70,7 @@ def hold(
 
     Nothing that was disclosed before is undone. `ecluse processor release` ends the hold.
     """
+    from ecluse import clock
     from ecluse.cli.reach import load
 
     screen, installation = Screen(as_json=as_json), load(folder)
@@ -78,8 +79,8 @@ def hold(
     if scope is Scope.PERSON:
         _require_subject(installation, target)
     span = _instant("--from", begins), _instant("--until", until)
-    if span[0] is not None and span[1] is not None and span[1] <= span[0]:
-        raise typer.BadParameter("is not after --from", param_hint="--until")
+    if span[1] is not None and span[1] <= (span[0] or clock.now()):
+        raise typer.BadParameter("is not after --from, or past already", param_hint="--until")
     placed, index = _place(installation, scope, target, effect=effect, reason=reason, span=span)
     shown = "A person" if scope is Scope.PERSON else f"{scope.value.capitalize()} {target}"
     screen.say(f"{shown} {_DONE[effect]} by {placed}, sealed as entry {index} of the ledger.", style="bold")
@@ -104,10 +105,12 @@ def _place(
     from ecluse.contracts.service import place_hold
     from ecluse.install import LOG_ID
 
+    mapped = register_map(installation.folder / "register.toml") if scope is Scope.PERSON else None
+
     async def work(connection: Connection) -> tuple[str, int]:
         placed, sealed = await place_hold(
             connection, log_id=LOG_ID, scope=scope.value, target=target, effect=effect.value, reason=reason, actor=actor(),
-            register=register_map(installation), from_at=span[0], until_at=span[1],
+            register=mapped, from_at=span[0], until_at=span[1],
         )  # fmt: skip
         return placed, sealed.index
 

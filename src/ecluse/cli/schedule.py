@@ -9,7 +9,7 @@ import typer
 
 from ecluse.cli.edge import REFUSED
 from ecluse.cli.options import Dir, Json, flag
-from ecluse.cli.screen import Screen
+from ecluse.cli.screen import Screen, counted
 
 if TYPE_CHECKING:
     from ecluse.install import Databases
@@ -98,7 +98,9 @@ def _show(screen: Screen, file: Path, report: ImportReport) -> None:
     if isinstance(report, ImportRefused):
         found = report.findings
         rows = [(problem.row, problem.column or "", problem.why, problem.mend) for problem in found.problems]
-        screen.table(("row", "column", "why", "mend"), rows, title=f"{file}: {found.total} problems, so nothing was applied")
+        screen.table(
+            ("row", "column", "why", "mend"), rows, title=f"{file}: {counted(found.total, 'problem')}, so nothing was applied"
+        )
         if found.truncated:
             screen.say(f"… and {found.total - len(rows)} more.")
         return

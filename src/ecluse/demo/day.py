@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import httpx
 import msgspec
 
-from ecluse.client import ClientError
 from ecluse.client.notes import open_checkpoint, parse_vkey
 from ecluse.contracts.service import place_hold, release_hold
 from ecluse.db import Connection
@@ -20,6 +19,7 @@ from ecluse.demo.office import Office
 from ecluse.demo.scenes import SCENES, Stage
 from ecluse.demo.scheduler import Scheduler
 from ecluse.demo.timetable import moved, to_csv
+from ecluse.errors import EcluseError
 from ecluse.install import LOG_ID
 from ecluse.ledger.store import read_head
 
@@ -125,9 +125,12 @@ async def _work(office: Office, stage: Stage) -> None:
     try:
         await office.open()
         await SCENES[office.party.firm.part](office, stage)
-    except ClientError as error:
-        office.journal.surprise("day", office.id, expected="an answer", found=f"error:{error.code}")
-        stage.listed.set()
+    except Exception as error:  # noqa: BLE001 - a scene that breaks is a surprise of the day, and the other scenes go on
+        code = error.code if isinstance(error, EcluseError) else type(error).__name__
+        office.journal.surprise("day", office.id, expected="every step made", found=f"error:{code}")
+    finally:
+        if office.party.firm.part is Part.MOVED:
+            stage.listed.set()  # nobody waits for a scene that is over
 
 
 async def _published(size: int, base_url: str, vkey: str, journal: Journal) -> str:

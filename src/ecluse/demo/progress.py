@@ -56,7 +56,7 @@ class Progress:
         line = Line(self._console)
         try:
             yield line
-        except BaseException:
+        except BaseException:  # whatever it was goes on: only the line on the screen is ended
             self._console.print()
             raise
         detail = f" {line.detail}" if line.detail else ""

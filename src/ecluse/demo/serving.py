@@ -1,27 +1,18 @@
-"""The gate of the demo, a process of its own: ``python -m ecluse.demo.serving FOLDER``.
-
-It is the real gateway on the demo's installation, attached to the database that the demo started. It stops when the demo does, however that ends:
-its standard input is a pipe of the demo's, and a pipe ends with whoever holds it.
-"""
+"""The demo's hold on its gate, a process of its own: ``gateway.py`` is what runs in it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from ecluse import settings
 from ecluse.demo.premises import GATE_LOG
 from ecluse.errors import EcluseError
-from ecluse.install import databases
-from ecluse.web.serve import serve, set_up_logs
 
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
@@ -42,7 +33,7 @@ class Gate:
         descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ecluse.demo.serving", str(folder)],
+                [sys.executable, "-m", "ecluse.demo.gateway", str(folder)],
                 stdin=subprocess.PIPE, stdout=descriptor, stderr=descriptor,
             )  # fmt: skip
         finally:
@@ -51,16 +42,18 @@ class Gate:
 
     async def ready(self, base_url: str) -> None:
         """Wait until the gate answers. Raises `GateFailed`."""
-        async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient() as http:
-            while True:
-                if self._process.poll() is not None:
-                    raise GateFailed(f"The gate did not start. See {self._log}")
-                try:
-                    if (await http.get(f"{base_url}/healthz")).status_code == httpx.codes.OK:
-                        return
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient() as http:
+                while self._process.poll() is None:
+                    try:
+                        if (await http.get(f"{base_url}/healthz")).status_code == httpx.codes.OK:
+                            return
+                    except httpx.TransportError:
+                        pass  # not yet
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            pass
+        raise GateFailed(f"The gate did not start. See {self._log}")
 
     async def ended(self) -> None:
         """Wait until the gate ends, whoever ended it."""
@@ -86,23 +79,3 @@ class Gate:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def _stop_with_parent() -> None:
-    """End this process, in order, when the demo lets go of the pipe."""
-    while os.read(sys.stdin.fileno(), 1):  # raw: a buffered reader would hold its lock while the interpreter ends
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def main(folder: Path) -> None:
-    """Serve until told to stop."""
-    installation = settings.load(folder, {}, {})
-    set_up_logs()
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
-    with databases(installation) as reached:
-        serve(installation, reached)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

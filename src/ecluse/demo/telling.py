@@ -169,9 +169,9 @@ def _ledger(console: Console, account: Account) -> None:
     )
     table.add_row(f"{account.receipts:,}", "receipts recomputed by the processors, value by value")
     table.add_row(f"{account.proofs}", "inclusion proofs checked with the log's pinned key")
-    table.add_row(f"{tally.redelivered}", "lost answers delivered again from the first entry, nothing spent")
-    table.add_row(f"{tally.unlisted}", "disclosures to a colleague not on the session's list, marked as such")
-    table.add_row(f"{tally.while_held}", "disclosures to the suspended machine while it was suspended")
+    table.add_row(f"{tally.redelivered}", "delivered again after a lost answer, from the first entry; nothing spent")
+    table.add_row(f"{tally.unlisted}", "disclosed to a colleague who is not on the session's list, and marked as such")
+    table.add_row(f"{tally.while_held}", "disclosed to the suspended machine while it was suspended")
     console.print(table)
     _say(console, "The signed head that vouches for all of it:")
     lines = [line for line in account.checkpoint.strip().splitlines() if line]
