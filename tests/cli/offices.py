@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,3 +57,38 @@ class Office:
         self.json("processor", "add", processor, "--name", "Une maison SARL")
         self.json("contract", "apply", self.contract(processor), "--yes")
         return processor
+
+
+COLUMNS: Final = (
+    "source",
+    "session_ref",
+    "place_ref",
+    "subject_ref",
+    "purpose",
+    "processor",
+    "site",
+    "room",
+    "starts_at",
+    "ends_at",
+    "agents",
+    "status",
+)
+
+
+def agenda(path: Path, processor: str, **changes: str) -> Path:
+    """Write a schedule of one session with two places, tomorrow, some cells of the second row changed."""
+    starts = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    common = {
+        "source": f"agenda-{processor}", "session_ref": "S1", "purpose": "civic-training", "processor": processor, "site": "lyon-3", "room": "A",
+        "starts_at": starts.isoformat(), "ends_at": (starts + timedelta(hours=6)).isoformat(), "agents": "", "status": "planned",
+    }  # fmt: skip
+    rows = [
+        {**common, "place_ref": "P1", "subject_ref": "ofii:20000000066"},
+        {**common, "place_ref": "P2", "subject_ref": "ofii:20000000077", **changes},
+    ]
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(out.getvalue(), encoding="utf-8")
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -12,15 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
 from ecluse.cli.app import app
 from ecluse.demo.people import marked_values
 from ecluse.embedded import EmbeddedPostgres
-from tests.cli.offices import Office
-from tests.cli.test_schedule import agenda
+from tests.cli.offices import Office, agenda
 
 pytestmark = pytest.mark.e2e
 
@@ -63,7 +63,6 @@ def gate(found: Callable[[str], Office]) -> Iterator[Gate]:
         assert serving.stdout is not None
         said = b"".join(iter(serving.stdout.readline, b"}\n")) + b"}"
         assert json.loads(said) == {"ready": True, "public_url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port}
-        httpx.HTTPTransport(retries=20)
         yield Gate(office, f"http://127.0.0.1:{port}", log)
         serving.send_signal(signal.SIGTERM)
         assert serving.wait(20) == 0
@@ -161,10 +160,6 @@ def test_disclosure_when_granted_then_shown_proven_and_checked_from_outside(gate
 
 def test_output_when_all_commands_ran_then_no_personal_value_but_of_disclose(gate: Gate) -> None:
     """Every listing, and the log of the gate after real disclosures, holds no value of the register."""
-    import asyncio
-
-    import asyncpg
-
     gate.person(gate.places[0])
     embedded = EmbeddedPostgres(gate.office.installation.embedded, gate.office.installation.keys)
 
@@ -175,8 +170,17 @@ def test_output_when_all_commands_ran_then_no_personal_value_but_of_disclose(gat
         finally:
             await connection.close()
 
-    listings = [("doctor",), ("contract", "list"), ("processor", "list"), ("processor", "client", "list"), ("processor", "holds", "--all"), ("ledger", "status"), ("ledger", "verify"), ("processor", "agent", "list", gate.processor)]  # fmt: skip
-    said = [gate.office.run(*words, *more).output for words in listings for more in ((), ("--json",))]
+    listings = (
+        "doctor",
+        "contract list",
+        "processor list",
+        "processor client list",
+        "processor holds --all",
+        "ledger status",
+        "ledger verify",
+        f"processor agent list {gate.processor}",
+    )
+    said = [gate.office.run(*words.split(), *more).output for words in listings for more in ((), ("--json",))]
     said.append(gate.log.read_text(encoding="utf-8"))
     text = "\n".join(said)
     marked = asyncio.run(values())

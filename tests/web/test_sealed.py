@@ -173,9 +173,7 @@ async def commit_without_the_disk(agency: Agency) -> None:
 async def test_database_when_it_crashes_in_flight_then_every_person_delivered_is_in_the_log(
     fragile: tuple[EmbeddedPostgres, Agency],
 ) -> None:
-    """PostgreSQL stopped at once in the middle of the work: after recovery the log has the entry of every person that was delivered,
-    also where the database's own default is not to wait for the disk.
-    """
+    """PostgreSQL crashes in the middle of the work, its default being not to wait for the disk: the log has every person delivered."""
     database, agency = fragile
     async with at_work(agency, range(50, 60), reads=100) as desk:
         answers: list[httpx.Response] = []

@@ -269,6 +269,7 @@ create trigger schedule_change_append_only before update on ecluse.schedule_chan
 
 -- Partitions ahead of need: entries by 2^24, openings by month. A missing month falls into the default; a missing range of entries
 -- would refuse every seal, so 16 ranges (268 million entries) stand from the start and two are always ahead.
+-- An opening is digests and salts, which no compression makes smaller: kept in its row it is one write, not three.
 create function ecluse.ensure_partitions() returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   month timestamptz; part text; step bigint := 1 << 24; lo bigint; top bigint;
@@ -286,7 +287,7 @@ begin
     part := 'opening_' || to_char(month at time zone 'UTC', 'YYYYMM');
     if to_regclass('ecluse.' || part) is null
        and not exists (select 1 from ecluse.opening_default d where d.sealed_at >= month and d.sealed_at < month + interval '1 month') then
-      execute format('create table ecluse.%I partition of ecluse.opening for values from (%L) to (%L)', part, month, month + interval '1 month');
+      execute format('create table ecluse.%I partition of ecluse.opening for values from (%L) to (%L) with (toast_tuple_target = 8160)', part, month, month + interval '1 month');
     end if;
   end loop;
 end $$;

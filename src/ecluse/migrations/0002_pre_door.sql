@@ -54,6 +54,13 @@ set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off se
 as $$
 declare
   head ecluse.ledger_head; t timestamptz; th timestamptz; td timestamptz; tm timestamptz;
+  why text[];          -- of each request: why it does not stand; null: it stands
+  why_scope text[];    -- the budget that refused it
+  at_index bigint[];   -- of each request: its entry's index; null: it has none
+  -- the persons that are new to a budget, and the budgets that have no room for them: parallel arrays
+  g_unit text[]; g_bucket timestamptz[]; g_scope text[]; g_subject text[]; g_first integer[]; g_limit integer[];
+  k_unit text[]; k_scope text[]; k_base integer[];
+  entries bigint;
 begin
   -- 1 the head's lock, before anything else is read
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
@@ -67,10 +74,11 @@ begin
     return query select g.i::bigint, 'clock-untrusted'::text, null::bigint, null::text from generate_subscripts(p_kind, 1) as g (i); return;
   end if;
   th := date_trunc('hour', t, 'UTC'); td := date_trunc('day', t, 'UTC'); tm := date_trunc('month', t, 'UTC');
-  -- 4 one statement: judge each request, then write what stands
-  return query
-  with asked as materialized (
-    select u.*, case
+
+  -- 4 judge each request by itself. Arrays carry what one step tells the next: a join of two steps' rows would cost their product
+  select array_agg(j.failed order by j.n), array_agg(case j.failed when 'budget' then 'reads' end order by j.n) into why, why_scope
+  from (
+    select u.n, case
         when pr.one is not null then 'replay'
         when u.kind = 'redeliver' and u.key is not null and (im.sealed_at is null or u.idx < im.index or u.idx >= im.index + im.entries) then 'again'
         when u.kind = 'redeliver' and im.redeliveries >= 5 then 'redelivery-spent'
@@ -80,78 +88,101 @@ begin
         when u.kind = 'grant' and ap.reads is null then 'again'
         when u.kind = 'grant' and ap.reads + row_number() over (partition by u.kind, u.processor, u.handle order by u.n) > u.max_reads then 'again'
       end as failed
-    from unnest(p_kind, p_from, p_until, p_slot, p_proof, p_client, p_endpoint, p_key, p_hash, p_entries, p_index, p_processor, p_handle, p_max_reads,
-                p_subject, p_agent, p_disclosure, p_event, p_leaf, p_fields, p_salts) with ordinality
-      as u (kind, valid_from, valid_until, slot, proof, client, endpoint, key, hash, entries, idx, processor, handle, max_reads, subject, agent, disclosure, event, leaf, fields, salts, n)
+    from unnest(p_kind, p_from, p_until, p_slot, p_proof, p_client, p_endpoint, p_key, p_index, p_processor, p_handle, p_max_reads) with ordinality
+      as u (kind, valid_from, valid_until, slot, proof, client, endpoint, key, idx, processor, handle, max_reads, n)
     left join lateral (select 1 as one from ecluse.proof_spent x where x.slot = u.slot and x.digest = u.proof limit 1) pr on true
     left join lateral (
       select k.index, k.entries, k.redeliveries, k.sealed_at from ecluse.idempotency k
       where k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key and k.sealed_at > t - interval '10 minutes' limit 1) im on true
     left join lateral (select x.reads from ecluse.appointment x where u.kind = 'grant' and x.processor_id = u.processor and x.id = u.handle limit 1) ap on true
-  ), spend as materialized (
-    -- the budgets that requests still standing would spend, with what is spent already
-    select s.n, s.unit, b.bucket, s.scope, s.lim, a.subject, seen.one as seen, coalesce(c.persons, 0) as base
-    from unnest(s_n, s_unit, s_scope, s_limit) as s (n, unit, scope, lim)
-    join asked a on a.n = s.n and a.failed is null
-    cross join lateral (select case s.unit when 'h' then th when 'd' then td else tm end as bucket) b
-    left join lateral (
-      select 1 as one from ecluse.budget_person x where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope and x.subject_ref = a.subject limit 1) seen on true
-    left join lateral (select x.persons from ecluse.budget_count x where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope limit 1) c on true
-  ), over as (
-    -- a person new to a full budget; definitive when it was full before this batch, or when the batch stands or falls as one;
-    -- else another request of the batch may yet fall away
-    select f.unit, f.scope, f.subject, f.base >= f.lim or p_atomic as definitive
-    from (select g.unit, g.scope, g.subject, g.base, g.lim, row_number() over (partition by g.unit, g.scope order by g.first) as rank
-          from (select x.unit, x.scope, x.subject, min(x.n) as first, min(x.lim) as lim, min(x.base) as base
-                from spend x where x.seen is null group by x.unit, x.scope, x.subject) g) f
-    where f.base + f.rank > f.lim
-  ), spent as (
-    select s.n, bool_or(o.definitive) as definitive, min(s.unit || ':' || s.scope) filter (where o.definitive) as scope
-    from spend s join over o on o.unit = s.unit and o.scope = s.scope and o.subject = s.subject group by s.n
-  ), judged as materialized (
-    select a.*, case when a.failed is not null then a.failed when sp.n is null then null when sp.definitive then 'budget' else 'again' end as why,
-           case when a.failed = 'budget' then 'reads' else sp.scope end as why_scope
-    from asked a left join spent sp on sp.n = a.n
-  ), stands as materialized (
-    select j.*, case when j.kind <> 'redeliver' then head.size - 1 + row_number() over (partition by j.kind = 'redeliver' order by j.n) end as at_index
-    from judged j
-    where j.why is null and not (p_atomic and exists (select 1 from judged x where x.why is not null))
-  ), w_proof as (
-    -- a client may give one jti to two addresses at once; spend() writes here without the head's lock, and no neighbour may pay for that
-    insert into ecluse.proof_spent (slot, digest) select s.slot, s.proof from stands s where s.proof is not null on conflict do nothing
-  ), w_entry as (
-    insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at) select p_log, s.at_index, s.leaf, t from stands s where s.kind <> 'redeliver'
-  ), w_opening as (
-    insert into ecluse.opening (log_id, index, sealed_at, event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts)
-    select p_log, s.at_index, t, s.event, s.disclosure, s.processor, s.agent, s.subject, s.fields, s.salts from stands s where s.kind <> 'redeliver'
-  ), w_idem as (
-    insert into ecluse.idempotency as i (client_id, endpoint, key, request_hash, log_id, index, entries, sealed_at)
-    select s.client, s.endpoint, s.key, s.hash, p_log, s.at_index, s.entries, t from stands s where s.kind = 'grant' and s.key is not null
-    on conflict on constraint idempotency_pk do update
-      set request_hash = excluded.request_hash, log_id = excluded.log_id, index = excluded.index, entries = excluded.entries, sealed_at = excluded.sealed_at, redeliveries = 0
-      where i.sealed_at <= t - interval '10 minutes'
-  ), w_again as (
-    update ecluse.idempotency k set redeliveries = k.redeliveries + 1 from stands s
-    where s.kind = 'redeliver' and k.client_id = s.client and k.endpoint = s.endpoint and k.key = s.key
-  ), w_person as (
+  ) j;
+
+  -- 5 judge them by the budgets, until all that stand fit: a request that falls away takes its persons with it
+  loop
+    -- the persons that are new to a budget, each with the first request that brings them
+    select array_agg(g.unit), array_agg(g.bucket), array_agg(g.scope), array_agg(g.subject), array_agg(g.first), array_agg(g.lim)
+    into g_unit, g_bucket, g_scope, g_subject, g_first, g_limit
+    from (
+      select s.unit, b.bucket, s.scope, p_subject[s.n] as subject, min(s.n) as first, min(s.lim) as lim
+      from unnest(s_n, s_unit, s_scope, s_limit) as s (n, unit, scope, lim)
+      cross join lateral (select case s.unit when 'h' then th when 'd' then td else tm end as bucket) b
+      left join lateral (
+        select 1 as one from ecluse.budget_person x
+        where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope and x.subject_ref = p_subject[s.n] limit 1) seen on true
+      where why[s.n] is null and seen.one is null
+      group by s.unit, b.bucket, s.scope, p_subject[s.n]) g;
+    -- the budgets that they overrun
+    select array_agg(k.unit), array_agg(k.scope), array_agg(coalesce(c.persons, 0)) into k_unit, k_scope, k_base
+    from (
+      select g.unit, g.bucket, g.scope, count(*) as persons, min(g.lim) as lim
+      from unnest(g_unit, g_bucket, g_scope, g_limit) as g (unit, bucket, scope, lim) group by g.unit, g.bucket, g.scope) k
+    left join lateral (select x.persons from ecluse.budget_count x where x.unit = k.unit and x.bucket = k.bucket and x.scope = k.scope limit 1) c on true
+    where coalesce(c.persons, 0) + k.persons > k.lim;
+    exit when k_unit is null;
+    -- who brings a person past the limit; final where the budget was full before this batch, or where the batch stands or falls as one,
+    -- else another request may yet fall away
+    select array_agg(case when o.n is null then w.why when o.spent then 'budget' else 'again' end order by w.n), array_agg(coalesce(o.scope, w.scope) order by w.n)
+    into why, why_scope
+    from unnest(why, why_scope) with ordinality as w (why, scope, n)
+    left join (
+      select s.n, bool_or(f.base >= f.lim or p_atomic) as spent, min(s.unit || ':' || s.scope) filter (where f.base >= f.lim or p_atomic) as scope
+      from unnest(s_n, s_unit, s_scope) as s (n, unit, scope)
+      join (
+        select g.unit, g.scope, g.subject, g.lim, k.base, row_number() over (partition by g.unit, g.scope order by g.first) as rank
+        from unnest(g_unit, g_scope, g_subject, g_first, g_limit) as g (unit, scope, subject, first, lim)
+        join unnest(k_unit, k_scope, k_base) as k (unit, scope, base) on k.unit = g.unit and k.scope = g.scope
+      ) f on f.base + f.rank > f.lim and f.unit = s.unit and f.scope = s.scope and f.subject = p_subject[s.n]
+      where why[s.n] is null group by s.n) o on o.n = w.n;
+  end loop;
+
+  -- 6 number what stands; all or nothing where the caller wants it
+  if p_atomic and exists (select 1 from unnest(why) w (why) where w.why is not null) then
+    return query select w.n, coalesce(w.why, 'group'), null::bigint, w.scope from unnest(why, why_scope) with ordinality as w (why, scope, n);
+    return;
+  end if;
+  select array_agg(case when w.entry then head.size - 1 + w.rank end order by w.n), count(*) filter (where w.entry)
+  into at_index, entries
+  from (select u.n, u.why is null and u.kind <> 'redeliver' as entry, count(*) filter (where u.why is null and u.kind <> 'redeliver') over (order by u.n) as rank
+        from unnest(why, p_kind) with ordinality as u (why, kind, n)) w;
+
+  -- 7 write it
+  -- a client may give one jti to two addresses at once; spend() writes here without the head's lock, and no neighbour may pay for that
+  insert into ecluse.proof_spent (slot, digest)
+  select u.slot, u.proof from unnest(why, p_slot, p_proof) as u (why, slot, proof) where u.why is null and u.proof is not null on conflict do nothing;
+  insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at)
+  select p_log, u.index, u.leaf, t from unnest(at_index, p_leaf) as u (index, leaf) where u.index is not null;
+  insert into ecluse.opening (log_id, index, sealed_at, event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts)
+  select p_log, u.index, t, u.event, u.disclosure, u.processor, u.agent, u.subject, u.fields, u.salts
+  from unnest(at_index, p_event, p_disclosure, p_processor, p_agent, p_subject, p_fields, p_salts)
+    as u (index, event, disclosure, processor, agent, subject, fields, salts) where u.index is not null;
+  insert into ecluse.idempotency as i (client_id, endpoint, key, request_hash, log_id, index, entries, sealed_at)
+  select u.client, u.endpoint, u.key, u.hash, p_log, u.index, u.entries, t
+  from unnest(at_index, p_kind, p_client, p_endpoint, p_key, p_hash, p_entries) as u (index, kind, client, endpoint, key, hash, entries)
+  where u.index is not null and u.kind = 'grant' and u.key is not null
+  on conflict on constraint idempotency_pk do update
+    set request_hash = excluded.request_hash, log_id = excluded.log_id, index = excluded.index, entries = excluded.entries, sealed_at = excluded.sealed_at, redeliveries = 0
+    where i.sealed_at <= t - interval '10 minutes';
+  if 'redeliver' = any (p_kind) then
+    update ecluse.idempotency k set redeliveries = k.redeliveries + 1
+    from unnest(why, p_kind, p_client, p_endpoint, p_key) as u (why, kind, client, endpoint, key)
+    where u.why is null and u.kind = 'redeliver' and k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key;
+  end if;
+  if g_unit is not null then
     insert into ecluse.budget_person (unit, bucket, scope, subject_ref)
-    select distinct x.unit, x.bucket, x.scope, x.subject from spend x join stands s on s.n = x.n where x.seen is null
-    returning unit, bucket, budget_person.scope
-  ), w_count as (
+    select g.unit, g.bucket, g.scope, g.subject from unnest(g_unit, g_bucket, g_scope, g_subject) as g (unit, bucket, scope, subject);
     insert into ecluse.budget_count as b (unit, bucket, scope, persons)
-    select p.unit, p.bucket, p.scope, count(*) from w_person p group by p.unit, p.bucket, p.scope order by 1, 2, 3
-    on conflict on constraint budget_count_pk do update set persons = b.persons + excluded.persons
-  ), w_reads as (
-    update ecluse.appointment a set reads = a.reads + g.reads
-    from (select s.processor, s.handle, count(*)::integer as reads from stands s where s.kind = 'grant' group by s.processor, s.handle) g
-    where a.processor_id = g.processor and a.id = g.handle
-  ), w_head as (
-    update ecluse.ledger_head l set size = l.size + g.entries, last_at = t
-    from (select count(*) filter (where s.kind <> 'redeliver') as entries, count(*) as rows from stands s) g
-    where l.log_id = p_log and g.rows > 0
-  )
-  select j.n, case when s.n is null then coalesce(j.why, 'group') when s.kind = 'redeliver' then 'redelivered' else 'sealed' end, s.at_index, j.why_scope
-  from judged j left join stands s on s.n = j.n order by j.n;
+    select g.unit, g.bucket, g.scope, count(*) from unnest(g_unit, g_bucket, g_scope) as g (unit, bucket, scope) group by g.unit, g.bucket, g.scope order by 1, 2, 3
+    on conflict on constraint budget_count_pk do update set persons = b.persons + excluded.persons;
+  end if;
+  update ecluse.appointment a set reads = a.reads + g.reads
+  from (select u.processor, u.handle, count(*)::integer as reads from unnest(at_index, p_kind, p_processor, p_handle) as u (index, kind, processor, handle)
+        where u.index is not null and u.kind = 'grant' group by u.processor, u.handle) g
+  where a.processor_id = g.processor and a.id = g.handle;
+  if exists (select 1 from unnest(why) w (why) where w.why is null) then
+    update ecluse.ledger_head l set size = l.size + entries, last_at = t where l.log_id = p_log;
+  end if;
+  return query select w.n, coalesce(w.why, case when w.index is null then 'redelivered' else 'sealed' end), w.index, w.scope
+  from unnest(why, at_index, why_scope) with ordinality as w (why, index, scope, n);
 end $$;
 
 -- A single-use proof outside a seal (token endpoint, control requests). True: it was fresh and is now spent.

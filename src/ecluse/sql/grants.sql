@@ -14,6 +14,8 @@ alter function ecluse.purge owner to ecluse_sealer;
 alter function ecluse.drop_pending owner to ecluse_sealer;
 alter function ecluse.refuse_unsealed_rows owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
+-- its own, too: the second time the lines at the top take an owner's right to call what it owns
+grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
 grant select, update on ecluse.ledger_head to ecluse_sealer;
 grant select, insert on ecluse.ledger_entry, ecluse.opening, ecluse.contract, ecluse.processor, ecluse.agent, ecluse.client, ecluse.schedule_change to ecluse_sealer;
 grant select, insert, update on ecluse.client_key, ecluse.hold to ecluse_sealer;

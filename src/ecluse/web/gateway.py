@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
 from litestar import Request, Response
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from ecluse import ids
 from ecluse.db import LOST, DatabaseUnavailable, Pool, keep_session, open_pool, refuse_loose_commits, refuse_strong_role
@@ -60,7 +61,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
                     await asyncio.wait_for(pool.close(), timeout=5)
 
 
-Served = Annotated[Gateway, Dependency(skip_validation=True)]
+Served = NamedDependency[SkipValidation[Gateway]]
 """The gateway as a handler's parameter: the framework hands it over and looks no further."""
 
 

@@ -6,6 +6,7 @@ from html import escape
 from typing import Final
 
 from litestar import MediaType, Response, get
+from litestar.params import FromPath
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ecluse.db import LOST
@@ -40,7 +41,7 @@ async def checkpoint(gateway: Served) -> Response[str]:
 
 
 @get("/ledger/main/tile/{path:path}", operation_id="tile", tags=["ledger"], media_type=_BINARY)
-async def tile(gateway: Served, path: str) -> Response[bytes]:
+async def tile(gateway: Served, path: FromPath[str]) -> Response[bytes]:
     """Return a tile of hashes (C2SP tlog-tiles): immutable. Entry bundles are for auditors and not served here."""
     try:
         asked = parse_tile_path("tile" + path)
@@ -56,7 +57,7 @@ async def tile(gateway: Served, path: str) -> Response[bytes]:
 
 
 @get("/problems/{code:str}", include_in_schema=False, media_type=MediaType.HTML)
-async def problem(code: str) -> str:
+async def problem(code: FromPath[str]) -> str:
     """Explain a problem in words, and say whose move it is."""
     row = PROBLEMS.get(code)
     if row is None:

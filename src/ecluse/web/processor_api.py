@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from litestar import Response, get, post
 from litestar.openapi.spec import Example
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ecluse import clock
 from ecluse.contracts import Purpose
@@ -56,7 +56,7 @@ async def _caller(request: HttpRequest, gateway: Gateway) -> tuple[Proven, Clien
 
 
 @post(door.PATH, status_code=200, operation_id="disclose", tags=["processor"])
-async def disclose(request: HttpRequest, data: DisclosureRequest, gateway: Served) -> Response[DisclosureAnswer]:  # noqa: ARG001 - for the schema
+async def disclose(request: HttpRequest, data: JSONBody[DisclosureRequest], gateway: Served) -> Response[DisclosureAnswer]:  # noqa: ARG001 - for the schema
     """Ask for one scheduled person's contracted attributes.
 
     Sealed in the ledger before a byte leaves. Send an `Idempotency-Key`: a retry of a grant within ten minutes is answered again with the same receipt and
@@ -97,12 +97,12 @@ def _purpose(purpose: Purpose) -> PurposeItem:
     )
 
 
-_FROM = Parameter(
-    query="from",
+_FROM = QueryParameter(
+    name="from",
     description="First instant, RFC 3339. Default: now less a day.",
     examples=[Example(value="2026-01-05T00:00:00Z")],
 )
-_TO = Parameter(query="to", description="Instant after the last, at most 62 days later. Default: a week after `from`.")
+_TO = QueryParameter(name="to", description="Instant after the last, at most 62 days later. Default: a week after `from`.")
 
 
 @get("/v1/sessions", operation_id="sessions", tags=["processor"])
@@ -125,7 +125,7 @@ async def sessions(
 
 
 @get("/v1/sessions/{session:str}", operation_id="session", tags=["processor"])
-async def session(request: HttpRequest, gateway: Served, session: str) -> Response[SessionItem]:
+async def session(request: HttpRequest, gateway: Served, session: FromPath[str]) -> Response[SessionItem]:
     """Return one of your sessions."""
     _, _, processor, snapshot = await _caller(request, gateway)
     found = await _session(gateway, processor, session)
@@ -196,7 +196,9 @@ def _tagged(request: HttpRequest, answer: T) -> Response[T]:
 
 
 @post("/v1/sessions/{session:str}/sheet", status_code=200, operation_id="sheet", tags=["processor"])
-async def sheet(request: HttpRequest, gateway: Served, session: str, data: SheetRequest) -> Response[SheetAnswer]:  # noqa: ARG001 - for the schema
+async def sheet(
+    request: HttpRequest, gateway: Served, session: FromPath[str], data: JSONBody[SheetRequest]
+) -> Response[SheetAnswer]:  # noqa: ARG001 - for the schema
     """Ask for a session's roll-call, where the contract grants one: one disclosure a place, all of them or none."""
     headers = read_headers(request.scope["headers"])
     proven = prove(gateway, headers, "POST", request.scope["path"], PROCESSOR)
@@ -213,7 +215,7 @@ async def sheet(request: HttpRequest, gateway: Served, session: str, data: Sheet
 
 
 @get("/v1/changes", operation_id="changes", tags=["processor"])
-async def changes(request: HttpRequest, gateway: Served, after: str = "0") -> ChangesAnswer:
+async def changes(request: HttpRequest, gateway: Served, after: FromQuery[str] = "0") -> ChangesAnswer:
     """List moved, cancelled and reinstated places after a cursor, oldest first. Begin with `0`; go on with `next`."""
     _, _, processor, _ = await _caller(request, gateway)
     seq, ordinal = _cursor(after)
@@ -284,7 +286,7 @@ async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
 
 
 @get("/v1/disclosures/{disclosure:str}/proof", operation_id="proof", tags=["processor"])
-async def proof(request: HttpRequest, gateway: Served, disclosure: str) -> ProofAnswer:
+async def proof(request: HttpRequest, gateway: Served, disclosure: FromPath[str]) -> ProofAnswer:
     """Prove that one of your entries is in the log: its inclusion under the newest signed checkpoint. Answers 404 `not-published` in the first second."""
     _, _, processor, _ = await _caller(request, gateway)
     if not is_id(disclosure, "dsc"):

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from litestar import Response, post
+from litestar.params import FromQuery
 
 from ecluse.db import Connection, DatabaseUnavailable
 from ecluse.disclosure import LedgerUnavailable
@@ -39,7 +40,9 @@ async def _refuse_early(gateway: Gateway, authorise: Callable[[Connection], Awai
 
 
 @post("/v1/schedule", status_code=200, request_max_body_size=MOST_FILE_BYTES, operation_id="schedule", tags=["controller"])
-async def schedule(request: HttpRequest, gateway: Served, mode: str = "delta", dry_run: bool = False) -> Response[ScheduleAnswer]:  # noqa: FBT001, FBT002 - a query parameter
+async def schedule(
+    request: HttpRequest, gateway: Served, mode: FromQuery[str] = "delta", dry_run: FromQuery[bool] = False
+) -> Response[ScheduleAnswer]:  # noqa: FBT002 - a query parameter
     """Import a schedule (CSV or JSON, by `Content-Type`): all of the file takes effect in one sealed instant, or nothing does.
 
     Columns: source, session_ref, place_ref, subject_ref, purpose, processor, site, room, starts_at, ends_at, agents, status, and optionally course_ref.

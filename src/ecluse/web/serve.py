@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from ecluse.web.app import build_app
 from ecluse.web.gateway import Gateway, build
 
 _BACKLOG: Final = 1024
+_COLLECT_EVERY: Final = 50_000  # objects made and not yet freed: some hundred requests' worth
 
 
 def set_up_logs() -> None:
@@ -43,6 +45,13 @@ def serve(installation: Installation, reached: Databases, *, ready: Callable[[],
     uvloop.run(_serve(installation, reached, ready))
 
 
+def _calm_collector() -> None:
+    """Look for garbage cycles seldom: a request leaves none, and going through what is under way at every 700 objects took a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY, 20, 50)
+
+
 async def _serve(installation: Installation, reached: Databases, ready: Callable[[], None]) -> None:
     """Build the gateway first, so that a wrong configuration never opens a port; then serve in this loop."""
     settings = installation.settings
@@ -62,6 +71,7 @@ async def _serve(installation: Installation, reached: Databases, ready: Callable
         backlog=_BACKLOG,
         log_enabled=False,
     )
+    _calm_collector()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
