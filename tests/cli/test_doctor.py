@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ecluse.embedded import EmbeddedPostgres
 from tests.cli.offices import Office
@@ -118,11 +120,11 @@ def test_key_when_it_is_not_what_it_was_then_it_fails(office: Office, name: str,
     assert kept.strip() not in str(found)
 
 
-def test_key_when_it_is_another_logs_then_it_fails(office: Office, found: Callable[[str], Office]) -> None:
+def test_key_when_it_is_another_logs_then_it_fails(office: Office) -> None:
     """A log's key that signs for another log is found before it signs anything."""
     path = office.folder / "keys" / "log.key"
     kept = path.read_text(encoding="utf-8")
-    path.write_text((found("other-log").folder / "keys" / "log.key").read_text(encoding="utf-8"), encoding="utf-8")
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     try:
         (line,) = lines(office, code=1)["Ledger", "keys/log.key"]
     finally:

@@ -50,7 +50,7 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-def gate(found: Callable[[str], Office]) -> Iterator[Gate]:
+def gate(found: Callable[..., Office]) -> Iterator[Gate]:
     """Serve an office in a process of its own, as an operator does, until the tests are over."""
     office = found("gate")
     with socket.create_server(("127.0.0.1", 0)) as free:

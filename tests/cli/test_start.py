@@ -8,7 +8,6 @@ import re
 import secrets
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -171,7 +170,7 @@ def test_installation_when_absent_then_a_line_and_an_object(tmp_path: Path) -> N
     assert result.stderr.endswith("there is no installation here. Run `ecluse init`, or name it with --dir.\n")
 
 
-def test_key_when_others_may_read_it_then_refused_with_the_command(found: Callable[[str], Office], office: Office) -> None:
+def test_key_when_others_may_read_it_then_refused_with_the_command(office: Office) -> None:
     """A loose key file is refused by the command that would use it."""
     path = office.folder / "keys" / "db-app.password"
     path.chmod(0o644)

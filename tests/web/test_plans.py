@@ -27,10 +27,10 @@ MOST_ROWS_AN_ASK: Final = 30
 """Rows that one ask may fetch by index from all these tables together: appointment, session, import, roster, hold, key, proof, counters."""
 
 GROW: Final = {
-    "appointment": "select 'bulk', 'apt_' || n, 'ses_' || n / 20, 'P' || n, 'enr_' || n, 'ofii:' || n, 'imp_bulk', null, 0 from generate_series(1, {rows}) n",
+    "appointment": "select 'bulk', 'apt_' || n + 10000000, 'ses_' || n / 20 + 1000000, 'P' || n + 10000000, 'enr_' || n, 'ofii:' || n, 'imp_bulk', null, 0 from generate_series(1, {rows}) n",
     "ledger_entry": "select 2, n, '\\x00'::bytea, now() from generate_series(1, {rows}) n",
-    "session": "select 'ses_' || n, 'bulk', 'S' || n, 'bulk', 'p', 's', 'r', now(), 'infinity', 'imp_bulk', 0 from generate_series(1, {rows} / 20) n",
-    "session_agent": "select 'ses_' || n, 'agt_bulk' from generate_series(1, {rows} / 20) n",
+    "session": "select 'ses_' || n + 1000000, 'bulk', 'S' || n, 'bulk', 'p', 's', 'r', now(), 'infinity', 'imp_bulk', 0 from generate_series(1, {rows} / 20) n",
+    "session_agent": "select 'ses_' || n + 1000000, 'agt_bulk' from generate_series(1, {rows} / 20) n",
     "opening": "select 2, n, now(), 'e', 'dsc_' || n, 'bulk', 'agt_bulk', 'ofii:' || n, '[]', ''::bytea from generate_series(1, {rows} / 10) n",
     "hold": "select 'hld_' || n, 'person', 'ofii:' || n + 1000, 'suspend', 'bulk', 'bulk', now(), 'infinity', null from generate_series(1, {rows} / 50) n",
     "idempotency": "select 'cli_' || n, '/v1/disclosures', 'k', ''::bytea, 2, n, 1, now(), 0 from generate_series(1, {rows} / 10) n",

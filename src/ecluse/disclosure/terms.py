@@ -25,7 +25,8 @@ join ecluse.processor p on p.id = c.processor_id where p.log_id = $1::smallint o
 """
 _TEXTS: Final = "select distinct on (hash) hash, text from ecluse.contract where hash = any($1::text[])"
 _HOLDS: Final = """
-select id, scope, scope_id, effect, from_at, nullif(until_at, 'infinity') as until_at from ecluse.hold where released_at is null and scope <> 'person'
+select id, scope, scope_id, effect, from_at, nullif(until_at, 'infinity') as until_at from ecluse.hold
+where released_at is null and scope in ('processor', 'client', 'agent', 'contract') -- named, not "all but person": the index is by scope
 """
 
 
