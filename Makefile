@@ -8,7 +8,8 @@
 PYTHON ?= python3
 UV ?= uv
 DEMO_ARGS ?=
-TEST_ARGS ?=
+# Two at a time, a module whole on one side: its agency is founded once.
+TEST_ARGS ?= -n 2 --dist loadfile
 BENCH_ARGS ?=
 # Ready-made wheels only: nothing is compiled. Where one is missing (Intel Macs: cryptography) say `make demo WHEELS=`.
 WHEELS ?= --only-binary :all:

@@ -155,9 +155,7 @@ def ensure_agency(folder: Path, people: int, port: int, appointments: int = APPO
     return agency
 
 
-async def _fill(
-    installation: Installation, reached: Databases, people: int, appointments: int, register: RegisterMap
-) -> Agency:
+async def _fill(installation: Installation, reached: Databases, people: int, appointments: int, register: RegisterMap) -> Agency:
     """Create the databases, the register, the processors and the schedule."""
     if reached.embedded is None:
         raise AssertionError("impossible: an agency has its own database")
@@ -207,12 +205,16 @@ async def _add_processors(
             )  # fmt: skip
             await add_processor(app, log_id=LOG_ID, processor=processor, name=f"Bench {number}", actor=ACTOR)
             await apply_contract(app, log_id=LOG_ID, text=text, attributes=attributes, actor=ACTOR)
-            named = [await add_agent(app, log_id=LOG_ID, processor=processor, label=f"agent {n}", actor=ACTOR) for n in range(AGENTS)]
+            named = [
+                await add_agent(app, log_id=LOG_ID, processor=processor, label=f"agent {n}", actor=ACTOR) for n in range(AGENTS)
+            ]
             agents[processor] = [str(agent) for agent, _ in named]
             for label in range(CLIENTS):
                 pem = generate_private("ES256")
                 key = load_private(pem).public
-                client, _ = await add_client(app, log_id=LOG_ID, processor=processor, label=f"client {label}", key=key, actor=ACTOR)
+                client, _ = await add_client(
+                    app, log_id=LOG_ID, processor=processor, label=f"client {label}", key=key, actor=ACTOR
+                )
                 install.write_secret(installation.folder / f"{client}.pem", pem.decode())
                 clients.append(Client(id=client, processor=processor))
     finally:

@@ -53,18 +53,14 @@ def fetch_tokens(agency: Agency, folder: Path, base_url: str) -> dict[str, str]:
     return tokens
 
 
-def gate_requests(
-    agency: Agency, folder: Path, base_url: str, tokens: Mapping[str, str], places: Sequence[Place]
-) -> list[bytes]:
+def gate_requests(agency: Agency, folder: Path, base_url: str, tokens: Mapping[str, str], places: Sequence[Place]) -> list[bytes]:
     """Return one signed ``POST /v1/disclosures`` a place, in the order of ``places``."""
     work: list[Work] = []
     ranks: list[int] = []
     for client in agency.clients:
         mates = [each.id for each in agency.clients if each.processor == client.processor]
         turn = mates.index(client.id)
-        mine = [
-            rank for rank, place in enumerate(places) if place.processor == client.processor and rank % len(mates) == turn
-        ]
+        mine = [rank for rank, place in enumerate(places) if place.processor == client.processor and rank % len(mates) == turn]
         ranks += mine
         pem = (folder / f"{client.id}.pem").read_bytes()
         chosen = tuple(places[rank] for rank in mine)
@@ -98,7 +94,9 @@ def _sign(work: Work) -> list[bytes]:
 def bare_requests(base_url: str, places: Sequence[Place]) -> list[bytes]:
     """Return one ``GET /people/{id}`` a place."""
     host = base_url.partition("//")[2]
-    return [f"GET /people/{place.person} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\r\n".encode() for place in places]
+    return [
+        f"GET /people/{place.person} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\r\n".encode() for place in places
+    ]
 
 
 def write_requests(path: Path, requests: Sequence[bytes]) -> None:

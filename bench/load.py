@@ -220,9 +220,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0)
     given = parser.parse_args()
     requests = read_requests(given.file)
-    report = uvloop.run(
-        run(requests, given.port, given.connections, seconds=given.seconds, warm=given.warm, rate=given.rate)
-    )
+    report = uvloop.run(run(requests, given.port, given.connections, seconds=given.seconds, warm=given.warm, rate=given.rate))
     sys.stdout.buffer.write(msgspec.json.encode(report))
 
 

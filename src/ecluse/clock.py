@@ -7,6 +7,7 @@ Instants are aware and UTC; text is RFC 3339 with ``Z``.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def now() -> datetime:
@@ -14,6 +15,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=1024)  # the same instant is written for every entry of a batch, the same window for every place of a session
 def sealed_text(at: datetime) -> str:
     """Write an instant as ledger fields do: ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, always six decimals."""
     if at.utcoffset() is None:

@@ -5,7 +5,6 @@ The one place that draws random bits. Nothing is derived from a register key, no
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from typing import Final, NewType
@@ -23,6 +22,8 @@ ProcessorId = NewType("ProcessorId", str)
 
 PREFIXES: Final = frozenset({"apt", "enr", "ses", "dsc", "agt", "cli", "hld", "imp"})
 
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, in lower case
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _ID: Final = re.compile(r"([a-z]{3})_[a-z2-7]{25}[aeimquy4]")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{1,62}")
 
@@ -36,7 +37,8 @@ def new_id(prefix: str) -> str:
     """Draw a fresh identifier: ``prefix``, ``_`` and 26 characters of lower-case base32."""
     if prefix not in PREFIXES:
         raise AssertionError("impossible: unknown id prefix")
-    return f"{prefix}_{base64.b32encode(os.urandom(16)).decode('ascii')[:26].lower()}"
+    bits = int.from_bytes(os.urandom(16), "big") << 2  # 26 characters of 5 bits
+    return prefix + "_" + "".join([_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)])
 
 
 def is_id(text: str, prefix: str) -> bool:

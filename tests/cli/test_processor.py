@@ -147,6 +147,12 @@ def test_key_when_added_and_revoked_then_listed_so(office: Office, tmp_path: Pat
     }
 
 
+def test_thumbprint_when_it_begins_with_a_dash_then_no_option(office: Office) -> None:
+    """One thumbprint in 64 looks like an option: it is taken as what it is, in an incident above all."""
+    result = office.run("processor", "key", "revoke", "cli_" + "a" * 26, "-h" + "A" * 41, "--yes")
+    assert (result.exit_code, result.stderr.startswith("client-unknown: no such client.")) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("scope", "target", "says"),
     [

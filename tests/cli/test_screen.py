@@ -54,3 +54,11 @@ def test_table_when_empty_then_it_says_so(capsys: pytest.CaptureFixture[str]) ->
 def test_count_when_said_then_in_its_number(number: int, text: str) -> None:
     """One entry, two entries."""
     assert counted(number, "entry", "entries") == text
+
+
+def test_table_when_too_wide_for_the_screen_then_blocks_and_no_id_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a narrow screen a row becomes a block of lines, so that an id can still be copied; what is empty is left out."""
+    ids = ["cli_" + "a" * 26, "agt_" + "b" * 26, "k" * 43, "apt_" + "c" * 26, "dsc_" + "d" * 26, "hld_" + "e" * 26]
+    Screen(as_json=False).table(("one", "two", "three", "four", "five", "six", "why"), [[*ids, ""]])
+    lines = [line.split() for line in capsys.readouterr().out.strip().splitlines()]
+    assert lines == [[head, word] for head, word in zip(("one", "two", "three", "four", "five", "six"), ids, strict=True)]

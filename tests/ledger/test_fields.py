@@ -25,7 +25,9 @@ SALTS = bytes(range(128))
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | texts,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcdefghij_", min_size=1, max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abcdefghij_", min_size=1, max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -67,7 +69,9 @@ def test_leaf_when_committed_then_the_documented_bytes() -> None:
         digest("forms", SALTS[96:], b'{"a":"year","b":"full"}'),
     ]
     root = hashlib.sha256(
-        b"\1" + hashlib.sha256(b"\1" + digests[0] + digests[1]).digest() + hashlib.sha256(b"\1" + digests[2] + digests[3]).digest()
+        b"\1"
+        + hashlib.sha256(b"\1" + digests[0] + digests[1]).digest()
+        + hashlib.sha256(b"\1" + digests[2] + digests[3]).digest()
     ).hexdigest()
     committed = commit(ENTRY, SALTS)
     assert committed.leaf == b'{"c":"' + root.encode() + b'","h":"2026-01-05T09Z","k":"decision","v":1}'

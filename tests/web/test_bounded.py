@@ -40,6 +40,17 @@ async def granted(agency: Agency, processor: str) -> list[dict[str, Any]]:
     return [e for e in await agency.openings() if e.get("processor") == processor and str(e["event"]).endswith(":granted")]
 
 
+async def unbalanced(agency: Agency) -> list[object]:
+    """Return what does not add up: counters against persons counted, reads and persons of a processor's day against its sealed grants."""
+    counters = await agency.fetch(
+        "select unit, scope from ecluse.budget_count full join (select unit, bucket, scope, count(*) as n from ecluse.budget_person group by 1, 2, 3) p "
+        "using (unit, bucket, scope) where persons is distinct from n"
+    )
+    grants = Counter((e["processor"], e["appointment"]) for e in await agency.openings() if str(e["event"]).endswith(":granted"))
+    reads = {(row["processor_id"], row["id"]): row["reads"] for row in await agency.fetch("select * from ecluse.appointment")}
+    return [*map(tuple, counters), *(place for place, n in reads.items() if n != grants[place])]
+
+
 @pytest.mark.parametrize("ceiling", ["per_agent_hour", "per_client_hour", "per_day"])
 async def test_persons_when_two_hundred_ask_at_once_in_two_replicas_then_exactly_seven(
     agency: Agency, replica: Gate, ceiling: str
@@ -57,6 +68,7 @@ async def test_persons_when_two_hundred_ask_at_once_in_two_replicas_then_exactly
     assert len(served) == 7
     assert {entry["subject"] for entry in await granted(agency, desk.party.name)} == {f"ofii:{person}" for person in served}
     assert [budget["spent"] for budget in spent] == [7, 7, 7, 7]
+    assert await unbalanced(agency) == []
 
 
 async def test_persons_when_the_month_is_the_ceiling_then_exactly_what_the_day_before_left(agency: Agency, replica: Gate) -> None:
@@ -80,6 +92,7 @@ async def test_persons_when_the_month_is_the_ceiling_then_exactly_what_the_day_b
     assert first == ["ok"] * 3
     assert len({entry["subject"] for entry in await granted(agency, desk.party.name)}) == 7
     assert {answer.json()["budget"] for answer in answers if answer.status_code != 200} == {"processor-per-month"}
+    assert await unbalanced(agency) == []
 
 
 async def test_reads_when_fifty_ask_at_once_then_exactly_as_many_as_the_contract_says(agency: Agency, replica: Gate) -> None:
@@ -89,6 +102,7 @@ async def test_reads_when_fifty_ask_at_once_then_exactly_as_many_as_the_contract
     refusals = [answer.json()["budget"] for answer in answers if answer.status_code != 200]
     assert len(await granted(agency, desk.party.name)) == 4
     assert refusals == ["reads-per-appointment"] * 46
+    assert await unbalanced(agency) == []
 
 
 async def test_proof_when_used_twice_at_once_in_two_replicas_then_good_once(agency: Agency, replica: Gate) -> None:

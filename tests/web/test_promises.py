@@ -149,8 +149,8 @@ async def test_handle_when_foreign_or_unknown_then_the_same_look_ups(agency: Age
         for handle in (UNKNOWN, other.handles[30], "apt_" + "b" * 25 + "a"):
             async with agency.connected("ecluse_app") as app, app.transaction():
                 rows = await app.fetch(
-                    "select n, purpose, session_id, subject_ref, cancelled, holds, roster from ecluse.gather(1::smallint, $1, $2, $3, $4, $5, $6)",
-                    [desk.party.name], [handle], [desk.party.agent], [desk.machine.client], ["/v1/disclosures"], [None],
+                    "select n, purpose, session_id, subject_ref, cancelled, holds, roster from ecluse.gather(1::smallint, $1)",
+                    [(desk.party.name, handle, desk.party.agent, desk.machine.client, "/v1/disclosures", None)],
                 )  # fmt: skip
                 found.append(([dict(row) for row in rows], {tuple(row) for row in await app.fetch(counted)}))
     assert found[0] == found[1] == found[2]

@@ -73,7 +73,7 @@ def show_findings(screen: Screen, file: Path, level: str, findings: Iterable[Fin
             if level == "error"
             else f"{file}: {counted(len(rows), 'warning')}"
         )
-        screen.table(("", "line", "where", "why", "mend"), rows, title=title)
+        screen.table(("level", "line", "where", "why", "mend"), rows, title=title)
         screen.say()
 
 

@@ -41,7 +41,7 @@ def doctor(
     for part in parts:
         rows = [(line.level.value, line.where, line.found, line.mend) for line in part.lines if not quiet or line.level != "ok"]
         if rows:
-            screen.table(("", "where", "found", "mend"), rows, title=f"\n{part.title}")
+            screen.table(("level", "where", "found", "mend"), rows, title=f"\n{part.title}")
     fails, warns = levels.count("fail"), levels.count("warn")
     verdict = f"{fails} to mend, {warns} to look at." if fails or warns else "All is well."
     screen.say(f"\n{verdict}", style="bold red" if fails else "bold yellow" if warns else "bold green")

@@ -65,7 +65,7 @@ class Edge(TyperGroup):
         except EcluseError as error:
             tell(error, as_json=ctx.meta.get("json", False))
             raise typer.Exit(exit_code(error)) from None
-        except Exception as error:
+        except Exception as error:  # the edge of the process: no traceback, no text of a stranger
             if type(error).__module__.startswith("typer."):
                 raise  # wrong usage: the framework explains it, and exits with 2
             sys.stderr.write(

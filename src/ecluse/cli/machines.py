@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
+from typer.core import TyperCommand
 
 from ecluse.cli.options import Dir, Json, Yes, flag
 from ecluse.cli.screen import Screen, local_time
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ecluse.db import Connection
     from ecluse.identity import PublicKey
     from ecluse.settings import Installation
+
+_DASHED: Final = re.compile(r"-[A-Za-z0-9_-]{42}")
 
 client_app = typer.Typer(no_args_is_help=True, help="Clients: machines that ask on a processor's behalf, each with its own key.")
 key_app = typer.Typer(no_args_is_help=True, help="Keys of clients: add a second one, then revoke the first.")
@@ -133,7 +137,7 @@ def _kept_if_registered(written: Path | None) -> Iterator[None]:
     """Remove a private key that was just made if nobody registers its public half."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C too: the key would be nobody's
         if written is not None:
             written.unlink()
         raise
@@ -261,7 +265,16 @@ def add_second(
     )
 
 
-@key_app.command("revoke")
+class _TakesThumbprint(TyperCommand):
+    """A command whose argument may begin with ``-``, as one thumbprint in 64 does: it is not taken for an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the framework's own types are private to it
+        """Put what is a thumbprint by its form behind ``--``."""
+        named = [word for word in args if _DASHED.fullmatch(word)]
+        return super().parse_args(ctx, [*(word for word in args if word not in named), *(["--", *named] if named else [])])
+
+
+@key_app.command("revoke", cls=_TakesThumbprint)
 def revoke(
     client: ClientId,
     thumbprint: Annotated[str, typer.Argument(help="The key's name, as `ecluse processor client list` shows it.")],

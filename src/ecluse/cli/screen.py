@@ -25,6 +25,7 @@ STYLES: Final[Mapping[str, str]] = {
 """How a word is coloured wherever it stands alone in a cell."""
 
 _JOINERS: Final = frozenset("\u200c\u200d")  # letters of some scripts need them
+_PROSE_WIDTH: Final = 16  # below it sentences fall to pieces
 _PIPE_WIDTH: Final = 160  # where nobody looks, rows stay whole longer
 
 
@@ -41,6 +42,17 @@ def counted(number: int, one: str, many: str = "") -> str:
 def local_time(at: datetime, zone: tzinfo) -> str:
     """Write an instant for people, in the controller's time zone."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def _least_widths(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> list[int]:
+    """Return how narrow each column may get: its longest word, and where there is prose some words of it."""
+    from rich.cells import cell_len
+
+    widths = []
+    for column in zip(heads, *lines, strict=True):
+        words = max((cell_len(word) for cell in column for word in cell.split()), default=0)
+        widths.append(max(words, min(_PROSE_WIDTH, max(cell_len(cell) for cell in column))))
+    return widths
 
 
 class Screen:
@@ -93,13 +105,19 @@ class Screen:
         if not lines:
             self.say(empty, style="dim")
             return
+        least = _least_widths(heads, lines)
+        if sum(least) + 3 * (len(least) - 1) > self._out.width:  # no id or date is cut in two: a row becomes a block
+            for line in lines:
+                self.pairs([(head or "·", cell) for head, cell in zip(heads, line, strict=True) if cell])
+                self.say()
+            return
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for head in heads:
-            table.add_column(head, overflow="fold")
+        for head, width in zip(heads, least, strict=True):
+            table.add_column(head, overflow="fold", min_width=width)
         for line in lines:
             table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
         self._out.print(table)

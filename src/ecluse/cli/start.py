@@ -81,7 +81,7 @@ def init(  # noqa: PLR0913 - each is one setting of the new installation
             _begin_evaluation(screen, installation, people=people, origin=origin or EVALUATION_ORIGIN)
         else:
             _begin(screen, installation, mapped, admin_url)
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves a folder behind
         screen.note(f"{place} is half made: mend what is said below, remove the folder and run init again")
         raise
 

@@ -43,7 +43,7 @@ log: Final = structlog.get_logger("ecluse.disclosure")
 GATHER: Final = (
     "select n, control_seq, at, purpose, session_id, starts_at, ends_at, subject_ref, cancelled, roster, holds, "
     "idem_hash, idem_index, idem_entries, idem_sealed_at "
-    "from ecluse.gather($1::smallint, $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) order by n"
+    "from ecluse.gather($1::smallint, $2::ecluse.gather_ask[]) order by n"
 )
 PLANS: Final = 8
 """How often one request is planned before the caller is told `Busy`."""
@@ -189,11 +189,9 @@ class Door:
     async def _gather(self, connection: Connection, batch: Sequence[Waiting]) -> tuple[list[Facts], Snapshot]:
         """Read appointments, holds on persons and earlier grants of the same keys, with the ``control_seq`` that makes them valid."""
         asks = [(waiting.request, ask) for waiting in batch for ask in waiting.request.asks]
+        rows = [(a.processor, a.appointment, a.agent, r.proven.client, r.endpoint, r.key) for r, a in asks]
         for _ in range(PLANS):
-            records = await connection.fetch(
-                GATHER, self._log_id, [a.processor for _, a in asks], [a.appointment for _, a in asks], [a.agent for _, a in asks],
-                [r.proven.client for r, _ in asks], [r.endpoint for r, _ in asks], [r.key for r, _ in asks],
-            )  # fmt: skip
+            records = await connection.fetch(GATHER, self._log_id, rows)
             if not records:
                 raise AssertionError("impossible: the log was never opened")
             seq = records[0][1]

@@ -118,10 +118,8 @@ def fold_digests(digests: Sequence[bytes]) -> bytes:
     level = list(digests)
     while len(level) > 1:
         # pairing neighbours and promoting a last odd one builds the same tree as the largest-power-of-two split
-        level = [
-            sha256(b"\x01" + level[at] + level[at + 1]).digest() if at + 1 < len(level) else level[at]
-            for at in range(0, len(level), 2)
-        ]
+        odd = level[-1:] if len(level) % 2 else []
+        level = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)] + odd
     return level[0]
 
 
@@ -181,8 +179,9 @@ def opening_shown(
     fields: Sequence[tuple[str, object]], salts: bytes, digests: Sequence[bytes], shown: frozenset[str]
 ) -> list[object]:
     """Return an opening's ``fields``: ``[name, salt hex, value]`` for those in ``shown``, the digest's hex for the others."""
+    salt = salts.hex()
     return [
-        [name, salts[rank * 32 : rank * 32 + 32].hex(), value] if name in shown else digests[rank].hex()
+        [name, salt[rank * 64 : rank * 64 + 64], value] if name in shown else digests[rank].hex()
         for rank, (name, value) in enumerate(fields)
     ]
 

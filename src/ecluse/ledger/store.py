@@ -12,6 +12,7 @@ from typing import Final
 
 import asyncpg
 import msgspec
+from msgspec.structs import astuple
 
 from ecluse.db import Connection
 from ecluse.ledger.errors import ClockUntrusted, CommitUncertain, LedgerStale
@@ -19,12 +20,7 @@ from ecluse.ledger.fields import Committed
 
 SEAL: Final = (
     "select n, outcome, index, scope from ecluse.seal("
-    "$1::smallint, $2::bigint, $3::timestamptz, $4::boolean, "
-    "$5::text[], $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bytea[], "
-    "$10::text[], $11::text[], $12::text[], $13::bytea[], $14::integer[], $15::bigint[], "
-    "$16::text[], $17::text[], $18::integer[], $19::text[], $20::text[], $21::text[], $22::text[], "
-    "$23::bytea[], $24::text[], $25::bytea[], "
-    "$26::integer[], $27::text[], $28::text[], $29::integer[])"
+    "$1::smallint, $2::bigint, $3::timestamptz, $4::boolean, $5::ecluse.seal_row[], $6::bytea[], $7::text[], $8::bytea[], $9::ecluse.seal_spend[])"
 )
 CONTROL: Final = (
     "select outcome, index, control_seq from ecluse.control("
@@ -34,7 +30,10 @@ HEAD: Final = "select size, control_seq, ecluse.clock() as at from ecluse.ledger
 
 
 class SealRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One request of a batch, as `seal` takes it. ``spends``: ``(unit, scope, limit)`` of each budget."""
+    """One request of a batch, as `seal` takes it: up to ``event`` the members of ``ecluse.seal_row``, in their order.
+
+    ``spends``: ``(unit, scope, limit)`` of each budget.
+    """
 
     kind: str
     valid_from: datetime | None
@@ -56,6 +55,9 @@ class SealRow(msgspec.Struct, frozen=True, kw_only=True):
     event: str
     committed: Committed
     spends: tuple[tuple[str, str, int], ...]
+
+
+_PLAIN: Final = SealRow.__struct_fields__.index("event") + 1
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,17 +96,12 @@ async def seal(
 
     ``at``: the database's clock when the batch was gathered; ``control_seq``: the head's at the same instant. Raises the driver's errors.
     """
-    spends = [(place, *spend) for place, row in enumerate(rows, 1) for spend in row.spends]
+    spends = [(place, *spend, row.subject) for place, row in enumerate(rows, 1) for spend in row.spends]
+    leaves, texts, salts = [r.committed.leaf for r in rows], [r.committed.fields for r in rows], [r.committed.salts for r in rows]
     with demand_durable(connection):
         records = await connection.fetch(
-            SEAL, log_id, control_seq, at, atomic,
-            [r.kind for r in rows], [r.valid_from for r in rows], [r.valid_until for r in rows], [r.slot for r in rows], [r.proof for r in rows],
-            [r.client for r in rows], [r.endpoint for r in rows], [r.key for r in rows], [r.body_hash for r in rows], [r.entries for r in rows],
-            [r.index for r in rows], [r.processor for r in rows], [r.handle for r in rows], [r.max_reads for r in rows], [r.subject for r in rows],
-            [r.agent for r in rows], [r.disclosure for r in rows], [r.event for r in rows],
-            [r.committed.leaf for r in rows], [r.committed.fields for r in rows], [r.committed.salts for r in rows],
-            [s[0] for s in spends], [s[1] for s in spends], [s[2] for s in spends], [s[3] for s in spends],
-        )  # fmt: skip
+            SEAL, log_id, control_seq, at, atomic, [astuple(row)[:_PLAIN] for row in rows], leaves, texts, salts, spends
+        )
     if len(records) != len(rows):
         raise AssertionError("impossible: seal() answers every row")
     return [Sealed(outcome=r[1], index=-1 if r[2] is None else r[2], scope=r[3] or "") for r in records]

@@ -4,7 +4,8 @@
 -- What the gate knows before it plans: one row a request, all of one snapshot, with the control_seq that makes it valid.
 -- The settings keep every look-up an index probe, also on tables that were empty when the plan was made (a cached hashed
 -- sub-plan or a sequential scan there halves the speed within seconds).
-create function ecluse.gather(p_log smallint, p_processor text[], p_handle text[], p_agent text[], p_client text[], p_endpoint text[], p_key text[])
+create type ecluse.gather_ask as (processor text, handle text, agent text, client text, endpoint text, key text);
+create function ecluse.gather(p_log smallint, p_asks ecluse.gather_ask[])
 returns table (n bigint, control_seq bigint, at timestamptz, purpose text, session_id text, starts_at timestamptz, ends_at timestamptz, subject_ref text, cancelled boolean,
                enrolment_id text, roster boolean, holds jsonb, idem_hash bytea, idem_index bigint, idem_entries integer, idem_sealed_at timestamptz)
 language plpgsql stable
@@ -13,17 +14,17 @@ as $$
 begin
   return query
   select u.n, h.control_seq, ecluse.clock(), a.purpose, a.session_id, a.starts_at, a.ends_at, a.subject_ref, a.cancelled_at is not null, a.enrolment_id,
-         case when r.some is null then null else m.one is not null end, p.holds, i.request_hash, i.index, i.entries, i.sealed_at
+         r.listed, p.holds, i.request_hash, i.index, i.entries, i.sealed_at
   from ecluse.ledger_head h
-  cross join unnest(p_processor, p_handle, p_agent, p_client, p_endpoint, p_key) with ordinality as u (processor, handle, agent, client, endpoint, key, n)
+  cross join unnest(p_asks) with ordinality as u (processor, handle, agent, client, endpoint, key, n)
   left join lateral (
     select s.purpose, s.id as session_id, s.starts_at, s.ends_at, x.subject_ref, x.cancelled_at, x.enrolment_id
     from ecluse.appointment x
     join ecluse.schedule_import f on f.id = x.import_id and f.applied_at is not null
     join ecluse.session s on s.id = x.session_id
     where x.processor_id = u.processor and x.id = u.handle limit 1) a on true
-  left join lateral (select 1 as some from ecluse.session_agent g where g.session_id = a.session_id limit 1) r on true
-  left join lateral (select 1 as one from ecluse.session_agent g where g.session_id = a.session_id and g.agent_id = u.agent limit 1) m on true
+  -- null: the session has no roster
+  left join lateral (select bool_or(g.agent_id = u.agent) as listed from ecluse.session_agent g where g.session_id = a.session_id) r on true
   left join lateral (
     select jsonb_agg(jsonb_build_array(o.id, o.effect, extract(epoch from o.from_at), case when o.until_at = 'infinity' then null else extract(epoch from o.until_at) end)) as holds
     from ecluse.hold o where o.scope = 'person' and o.scope_id = a.subject_ref and o.released_at is null) p on true
@@ -34,19 +35,21 @@ begin
 end $$;
 
 -- The only writer of head, entries, openings, budgets, keys and proofs. Call it alone, in autocommit, at READ COMMITTED: one call is one commit.
--- Arrays are parallel, one place a request; the s_ arrays hold the budgets that a grant spends (s_n: place of its request, 1-based).
+-- p_rows, p_leaf, p_fields and p_salts are parallel, one place a request; p_spends holds the budgets that grants spend (n: place of the request,
+-- 1-based). Rows travel as composites: the driver looks twice at each element of an array, and 25 arrays cost it as much as the commit.
 -- kind: grant | refuse | redeliver. A batch never holds one proof, or one (client, endpoint, key), twice: the caller defers the second.
 -- Whole-batch outcomes (every row): stale (control_seq moved, or the plan is older than 5 s), clock-untrusted.
 -- Row outcomes: sealed (index set) | redelivered | replay | key-used | outside | budget (scope named) | redelivery-spent
 --   | again (a place in this batch may come free: plan it in the next) | group (p_atomic and another row failed).
 -- Anything but sealed and redelivered has written nothing, the proof included.
+create type ecluse.seal_row as (
+  kind text, valid_from timestamptz, valid_until timestamptz, slot integer, proof bytea,
+  client text, endpoint text, key text, hash bytea, entries integer, idx bigint,
+  processor text, handle text, max_reads integer, subject text, agent text, disclosure text, event text);
+create type ecluse.seal_spend as (n integer, unit text, scope text, lim integer, subject text);
 create function ecluse.seal(
   p_log smallint, p_seq bigint, p_at timestamptz, p_atomic boolean,
-  p_kind text[], p_from timestamptz[], p_until timestamptz[], p_slot integer[], p_proof bytea[],
-  p_client text[], p_endpoint text[], p_key text[], p_hash bytea[], p_entries integer[], p_index bigint[],
-  p_processor text[], p_handle text[], p_max_reads integer[], p_subject text[], p_agent text[], p_disclosure text[], p_event text[],
-  p_leaf bytea[], p_fields text[], p_salts bytea[],
-  s_n integer[], s_unit text[], s_scope text[], s_limit integer[])
+  p_rows ecluse.seal_row[], p_leaf bytea[], p_fields text[], p_salts bytea[], p_spends ecluse.seal_spend[])
 returns table (n bigint, outcome text, index bigint, scope text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -68,17 +71,17 @@ begin
   t := ecluse.clock();
   -- 3 is the plan still the truth?
   if head.control_seq <> p_seq or t - p_at > interval '5 seconds' then
-    return query select g.i::bigint, 'stale'::text, null::bigint, null::text from generate_subscripts(p_kind, 1) as g (i); return;
+    return query select g.i::bigint, 'stale'::text, null::bigint, null::text from generate_subscripts(p_rows, 1) as g (i); return;
   end if;
   if t < head.last_at or t < p_at then
-    return query select g.i::bigint, 'clock-untrusted'::text, null::bigint, null::text from generate_subscripts(p_kind, 1) as g (i); return;
+    return query select g.i::bigint, 'clock-untrusted'::text, null::bigint, null::text from generate_subscripts(p_rows, 1) as g (i); return;
   end if;
   th := date_trunc('hour', t, 'UTC'); td := date_trunc('day', t, 'UTC'); tm := date_trunc('month', t, 'UTC');
 
   -- 4 judge each request by itself. Arrays carry what one step tells the next: a join of two steps' rows would cost their product
   select array_agg(j.failed order by j.n), array_agg(case j.failed when 'budget' then 'reads' end order by j.n) into why, why_scope
   from (
-    select u.n, case
+    select u.ordinality as n, case
         when pr.one is not null then 'replay'
         when u.kind = 'redeliver' and u.key is not null and (im.sealed_at is null or u.idx < im.index or u.idx >= im.index + im.entries) then 'again'
         when u.kind = 'redeliver' and im.redeliveries >= 5 then 'redelivery-spent'
@@ -86,10 +89,9 @@ begin
         when u.kind <> 'refuse' and (t < u.valid_from or t >= u.valid_until) then 'outside'
         when u.kind = 'grant' and ap.reads >= u.max_reads then 'budget'
         when u.kind = 'grant' and ap.reads is null then 'again'
-        when u.kind = 'grant' and ap.reads + row_number() over (partition by u.kind, u.processor, u.handle order by u.n) > u.max_reads then 'again'
+        when u.kind = 'grant' and ap.reads + row_number() over (partition by u.kind, u.processor, u.handle order by u.ordinality) > u.max_reads then 'again'
       end as failed
-    from unnest(p_kind, p_from, p_until, p_slot, p_proof, p_client, p_endpoint, p_key, p_index, p_processor, p_handle, p_max_reads) with ordinality
-      as u (kind, valid_from, valid_until, slot, proof, client, endpoint, key, idx, processor, handle, max_reads, n)
+    from unnest(p_rows) with ordinality as u
     left join lateral (select 1 as one from ecluse.proof_spent x where x.slot = u.slot and x.digest = u.proof limit 1) pr on true
     left join lateral (
       select k.index, k.entries, k.redeliveries, k.sealed_at from ecluse.idempotency k
@@ -103,14 +105,14 @@ begin
     select array_agg(g.unit), array_agg(g.bucket), array_agg(g.scope), array_agg(g.subject), array_agg(g.first), array_agg(g.lim)
     into g_unit, g_bucket, g_scope, g_subject, g_first, g_limit
     from (
-      select s.unit, b.bucket, s.scope, p_subject[s.n] as subject, min(s.n) as first, min(s.lim) as lim
-      from unnest(s_n, s_unit, s_scope, s_limit) as s (n, unit, scope, lim)
+      select s.unit, b.bucket, s.scope, s.subject, min(s.n) as first, min(s.lim) as lim
+      from unnest(p_spends) as s
       cross join lateral (select case s.unit when 'h' then th when 'd' then td else tm end as bucket) b
       left join lateral (
         select 1 as one from ecluse.budget_person x
-        where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope and x.subject_ref = p_subject[s.n] limit 1) seen on true
+        where x.unit = s.unit and x.bucket = b.bucket and x.scope = s.scope and x.subject_ref = s.subject limit 1) seen on true
       where why[s.n] is null and seen.one is null
-      group by s.unit, b.bucket, s.scope, p_subject[s.n]) g;
+      group by s.unit, b.bucket, s.scope, s.subject) g;
     -- the budgets that they overrun
     select array_agg(k.unit), array_agg(k.scope), array_agg(coalesce(c.persons, 0)) into k_unit, k_scope, k_base
     from (
@@ -126,12 +128,12 @@ begin
     from unnest(why, why_scope) with ordinality as w (why, scope, n)
     left join (
       select s.n, bool_or(f.base >= f.lim or p_atomic) as spent, min(s.unit || ':' || s.scope) filter (where f.base >= f.lim or p_atomic) as scope
-      from unnest(s_n, s_unit, s_scope) as s (n, unit, scope)
+      from unnest(p_spends) as s
       join (
         select g.unit, g.scope, g.subject, g.lim, k.base, row_number() over (partition by g.unit, g.scope order by g.first) as rank
         from unnest(g_unit, g_scope, g_subject, g_first, g_limit) as g (unit, scope, subject, first, lim)
         join unnest(k_unit, k_scope, k_base) as k (unit, scope, base) on k.unit = g.unit and k.scope = g.scope
-      ) f on f.base + f.rank > f.lim and f.unit = s.unit and f.scope = s.scope and f.subject = p_subject[s.n]
+      ) f on f.base + f.rank > f.lim and f.unit = s.unit and f.scope = s.scope and f.subject = s.subject
       where why[s.n] is null group by s.n) o on o.n = w.n;
   end loop;
 
@@ -142,31 +144,28 @@ begin
   end if;
   select array_agg(case when w.entry then head.size - 1 + w.rank end order by w.n), count(*) filter (where w.entry)
   into at_index, entries
-  from (select u.n, u.why is null and u.kind <> 'redeliver' as entry, count(*) filter (where u.why is null and u.kind <> 'redeliver') over (order by u.n) as rank
-        from unnest(why, p_kind) with ordinality as u (why, kind, n)) w;
+  from (
+    select u.n, u.entry, count(*) filter (where u.entry) over (order by u.n) as rank
+    from (select r.ordinality as n, r.why is null and r.kind <> 'redeliver' as entry from unnest(why, p_rows) with ordinality as r (why)) u) w;
 
   -- 7 write it
   -- a client may give one jti to two addresses at once; spend() writes here without the head's lock, and no neighbour may pay for that
   insert into ecluse.proof_spent (slot, digest)
-  select u.slot, u.proof from unnest(why, p_slot, p_proof) as u (why, slot, proof) where u.why is null and u.proof is not null on conflict do nothing;
+  select u.slot, u.proof from unnest(why, p_rows) as u (why) where u.why is null and u.proof is not null on conflict do nothing;
   insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at)
   select p_log, u.index, u.leaf, t from unnest(at_index, p_leaf) as u (index, leaf) where u.index is not null;
   insert into ecluse.opening (log_id, index, sealed_at, event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts)
   select p_log, u.index, t, u.event, u.disclosure, u.processor, u.agent, u.subject, u.fields, u.salts
-  from unnest(at_index, p_event, p_disclosure, p_processor, p_agent, p_subject, p_fields, p_salts)
-    as u (index, event, disclosure, processor, agent, subject, fields, salts) where u.index is not null;
+  from unnest(at_index, p_fields, p_salts, p_rows) as u (index, fields, salts) where u.index is not null;
   insert into ecluse.idempotency as i (client_id, endpoint, key, request_hash, log_id, index, entries, sealed_at)
   select u.client, u.endpoint, u.key, u.hash, p_log, u.index, u.entries, t
-  from unnest(at_index, p_kind, p_client, p_endpoint, p_key, p_hash, p_entries) as u (index, kind, client, endpoint, key, hash, entries)
-  where u.index is not null and u.kind = 'grant' and u.key is not null
+  from unnest(at_index, p_rows) as u (index) where u.index is not null and u.kind = 'grant' and u.key is not null
   on conflict on constraint idempotency_pk do update
     set request_hash = excluded.request_hash, log_id = excluded.log_id, index = excluded.index, entries = excluded.entries, sealed_at = excluded.sealed_at, redeliveries = 0
     where i.sealed_at <= t - interval '10 minutes';
-  if 'redeliver' = any (p_kind) then
-    update ecluse.idempotency k set redeliveries = k.redeliveries + 1
-    from unnest(why, p_kind, p_client, p_endpoint, p_key) as u (why, kind, client, endpoint, key)
-    where u.why is null and u.kind = 'redeliver' and k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key;
-  end if;
+  update ecluse.idempotency k set redeliveries = k.redeliveries + 1
+  from unnest(why, p_rows) as u (why)
+  where u.why is null and u.kind = 'redeliver' and k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key;
   if g_unit is not null then
     insert into ecluse.budget_person (unit, bucket, scope, subject_ref)
     select g.unit, g.bucket, g.scope, g.subject from unnest(g_unit, g_bucket, g_scope, g_subject) as g (unit, bucket, scope, subject);
@@ -175,7 +174,7 @@ begin
     on conflict on constraint budget_count_pk do update set persons = b.persons + excluded.persons;
   end if;
   update ecluse.appointment a set reads = a.reads + g.reads
-  from (select u.processor, u.handle, count(*)::integer as reads from unnest(at_index, p_kind, p_processor, p_handle) as u (index, kind, processor, handle)
+  from (select u.processor, u.handle, count(*)::integer as reads from unnest(at_index, p_rows) as u (index)
         where u.index is not null and u.kind = 'grant' group by u.processor, u.handle) g
   where a.processor_id = g.processor and a.id = g.handle;
   if exists (select 1 from unnest(why) w (why) where w.why is null) then

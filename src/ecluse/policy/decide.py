@@ -70,13 +70,12 @@ def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties,
     if terms.contract.limits.agent_assurance is Assurance.AUTHENTICATED and ask.assurance is not Assurance.AUTHENTICATED:
         found.append((Reason.STEP_UP_REQUIRED, "assurance:asserted", {}))
     opens_at, closes_at = place.starts_at - purpose.opens_before, place.ends_at + purpose.closes_after
-    times: dict[str, object] = {"opens_at": wire_text(opens_at), "closes_at": wire_text(closes_at)}
     # 8 place
     if place.cancelled:
-        found.append((Reason.OUTSIDE_WINDOW, "place:cancelled", {**times, "cancelled": True}))
+        found.append((Reason.OUTSIDE_WINDOW, "place:cancelled", {**_times(opens_at, closes_at), "cancelled": True}))
     # 9 window
     if not opens_at <= at < closes_at:
-        found.append((Reason.OUTSIDE_WINDOW, "window:early" if at < opens_at else "window:late", times))
+        found.append((Reason.OUTSIDE_WINDOW, "window:early" if at < opens_at else "window:late", _times(opens_at, closes_at)))
     # 10 person
     found.extend((Reason.NOT_DISCLOSABLE, f"person:{hold.id}", {}) for hold in place.holds if _bites(hold, at))
     if found:
@@ -99,6 +98,11 @@ def budgets_of(ask: Ask, place: Place, terms: Terms) -> tuple[Budget, ...]:
         Budget(unit="d", scope=f"processor:{ask.processor}", limit=limits.persons_per_day),
         Budget(unit="m", scope=f"processor:{ask.processor}", limit=limits.persons_per_month),
     )
+
+
+def _times(opens_at: datetime, closes_at: datetime) -> dict[str, object]:
+    """Tell a processor the window of its own appointment."""
+    return {"opens_at": wire_text(opens_at), "closes_at": wire_text(closes_at)}
 
 
 def _bites(hold: Hold, at: datetime) -> bool:
