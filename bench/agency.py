@@ -239,8 +239,8 @@ def schedule_file(persons: Sequence[int], agents: dict[str, list[str]], appointm
             f"{agents[name][session // PROCESSORS % AGENTS]},planned"
         )
         first = session * CAPACITY
-        for place in range(first, min(first + CAPACITY, appointments)):
-            rows.append(f"{head},P{place},ofii:{persons[place * 7919 % len(persons)]},{tail}")
+        places = range(first, min(first + CAPACITY, appointments))
+        rows.extend(f"{head},P{place},ofii:{persons[place * 7919 % len(persons)]},{tail}" for place in places)
     return "\n".join(rows).encode()
 
 

@@ -71,7 +71,7 @@ class Line(asyncio.Protocol):
             answer, self.body, self.length = self.body, b"", -1
             self.load.answered(self, answer)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own signature
         """Count a connection that the other side closed."""
         self.load.lost(self)
 

@@ -42,7 +42,8 @@ create schema registre;
 create table registre.personne (numero bigint primary key, nom text, prenom text, naissance date, entree text, langue text, dossier text);
 create table registre.coordonnees (numero bigint primary key, courriel text, telephone text);
 insert into registre.personne
-select n, '{MARK}nom' || lpad(n::text, 4, '0'), '{MARK}prenom' || n, date '1980-01-01' + n::integer, '2024-03-01', 'fr', '{MARK.upper()}' || lpad(n::text, 7, '0')
+select n, '{MARK}nom' || lpad(n::text, 4, '0'), '{MARK}prenom' || n, date '1980-01-01' + n::integer, '2024-03-01', 'fr',
+       '{MARK.upper()}' || lpad(n::text, 7, '0')
 from generate_series(1, {PEOPLE}) n;
 insert into registre.coordonnees select n, '{MARK}mail' || n || '@example.org', '{PHONE_MARK}' || lpad(n::text, 4, '0') from generate_series(1, {PEOPLE}) n;
 update registre.personne set nom = 'Ł', prenom = 'Ø' where numero = {ONE_LETTER};

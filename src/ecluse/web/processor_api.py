@@ -197,7 +197,10 @@ def _tagged(request: HttpRequest, answer: T) -> Response[T]:
 
 @post("/v1/sessions/{session:str}/sheet", status_code=200, operation_id="sheet", tags=["processor"])
 async def sheet(
-    request: HttpRequest, gateway: Served, session: FromPath[str], data: JSONBody[SheetRequest]
+    request: HttpRequest,
+    gateway: Served,
+    session: FromPath[str],
+    data: JSONBody[SheetRequest],  # noqa: ARG001 - for the schema
 ) -> Response[SheetAnswer]:
     """Ask for a session's roll-call, where the contract grants one: one disclosure a place, all of them or none."""
     headers = read_headers(request.scope["headers"])

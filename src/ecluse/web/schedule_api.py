@@ -41,7 +41,10 @@ async def _refuse_early(gateway: Gateway, authorise: Callable[[Connection], Awai
 
 @post("/v1/schedule", status_code=200, request_max_body_size=MOST_FILE_BYTES, operation_id="schedule", tags=["controller"])
 async def schedule(
-    request: HttpRequest, gateway: Served, mode: FromQuery[str] = "delta", dry_run: FromQuery[bool] = False
+    request: HttpRequest,
+    gateway: Served,
+    mode: FromQuery[str] = "delta",
+    dry_run: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
 ) -> Response[ScheduleAnswer]:
     """Import a schedule (CSV or JSON, by `Content-Type`): all of the file takes effect in one sealed instant, or nothing does.
 
