@@ -83,6 +83,18 @@ phone = "full"
 _SITE: Final = '[[site]]\nid = "site-{number}"\ntimezone = "Europe/Paris"\nrooms = {rooms}\nmax_sessions_per_day = 100000\n'
 
 
+_READ_IN: Final = {
+    "register": (
+        "select count(nom) from registre.personne where numero > 0",
+        "select count(telephone) from registre.coordonnees where numero > 0",
+    ),
+    "ecluse": (
+        "select count(reads) from ecluse.appointment where processor_id > '' and id > ''",
+        "select count(purpose) from ecluse.session where id > ''",
+    ),
+}
+
+
 class Client(msgspec.Struct, frozen=True, kw_only=True):
     """One machine of a processor; its key is ``<id>.pem`` in the agency's folder."""
 
@@ -269,3 +281,17 @@ async def read_places(installation: Installation, reached: Databases) -> list[Pl
     finally:
         await reader.close()
     return [Place(handle=row[0], processor=row[1], agent=row[2], person=int(row[3].partition(":")[2])) for row in rows]
+
+
+async def read_in(reached: Databases) -> None:
+    """Read every row of the register and of the schedule once by its key: the first requests must not pay for a database that has just started."""
+    if reached.embedded is None:
+        raise AssertionError("impossible: an agency has its own database")
+    for database, statements in _READ_IN.items():
+        admin = await asyncpg.connect(reached.embedded.superuser_dsn(database))
+        try:
+            await admin.execute("set enable_seqscan = off; set enable_bitmapscan = off; set enable_indexonlyscan = off")
+            for statement in statements:
+                await admin.execute(statement)
+        finally:
+            await admin.close()

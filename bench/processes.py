@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -26,16 +27,47 @@ _START_SECONDS: Final = 30.0
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True):
-    """Processor time of the server and of PostgreSQL, in seconds since each began."""
+    """Processor time in seconds at one instant: of the server, of PostgreSQL, of the load processes that have ended, of the whole machine."""
 
     server: float
     postgres: float
+    load: float
+    machine: float
+    at: float
 
 
 def read_cpu(server: int, postmaster: int) -> Cpu:
-    """Read both. PostgreSQL: the postmaster and its children."""
+    """Read all of them. PostgreSQL: the postmaster and its children."""
     pids = [postmaster, *_children(postmaster)]
-    return Cpu(server=_seconds(server), postgres=sum(_seconds(pid) for pid in pids))
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cpu(
+        server=_seconds(server), postgres=sum(_seconds(pid) for pid in pids), load=ended.ru_utime + ended.ru_stime, machine=_busy(),
+        at=time.monotonic(),
+    )  # fmt: skip
+
+
+def others(before: Cpu, after: Cpu) -> float:
+    """Return the share of the machine that went to anything else in between: it takes from both services, but not at the same moment."""
+    ours = (after.server - before.server) + (after.postgres - before.postgres) + (after.load - before.load)
+    spent = after.machine - before.machine - ours
+    return max(0.0, spent) / ((after.at - before.at) * (os.cpu_count() or 1))
+
+
+def wait_until_quiet(share: float, most_seconds: float) -> None:
+    """Wait until the machine is less busy than ``share`` for two seconds together, or the time is up."""
+    deadline = time.monotonic() + most_seconds
+    while time.monotonic() < deadline:
+        before = _busy()
+        time.sleep(2)
+        if (_busy() - before) / (2 * (os.cpu_count() or 1)) < share:
+            return
+
+
+def _busy() -> float:
+    """Return the processor time that was not idle, of all processors together."""
+    words = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    idle, waiting = int(words[3]), int(words[4])
+    return (sum(map(int, words[:8])) - idle - waiting) / _TICKS
 
 
 def _children(pid: int) -> list[int]:

@@ -13,22 +13,24 @@ from typing import Final
 import msgspec
 
 from bench import processes
-from bench.agency import Agency, Place, load_installation, read_places
+from bench.agency import Agency, Place, load_installation, read_in, read_places
 from bench.calls import bare_requests, fetch_tokens, gate_requests
 from bench.load import Report
-from bench.processes import read_cpu
+from bench.processes import others, read_cpu, wait_until_quiet
 from ecluse import install
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.install import Databases
 from ecluse.settings import Installation
 
 GATE, BARE, FAST = "gate", "bare", "bare, tuned"
+_SHARED_BUFFERS: Final = "1GB"
+_QUIET: Final = 0.15
 _FIRST_GUESS: Final = 4000
 _SPARE: Final = 1.35
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One run: its report, and the processor time a request took in microseconds."""
+    """One run: its report, the processor time a request took in microseconds, and the share of the machine that others had."""
 
     who: str
     connections: int
@@ -36,15 +38,25 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
     server_us: float
     postgres_us: float
+    others: float
 
 
 class Bench:
     """One agency under measurement: its places in turn, so that no request meets a person that a run before has asked for, until all were."""
 
-    def __init__(self, installation: Installation, reached: Databases, agency: Agency, *, seconds: float, warm: float) -> None:
-        """Measure ``agency``; each run takes ``warm`` + ``seconds``."""
+    def __init__(
+        self,
+        installation: Installation,
+        reached: Databases,
+        agency: Agency,
+        *,
+        seconds: float,
+        warm: float,
+        patience: float = 0.0,
+    ) -> None:
+        """Measure ``agency``; each run takes ``warm`` + ``seconds``, and waits up to ``patience`` seconds for a quiet machine."""
         self.installation, self.reached, self.agency = installation, reached, agency
-        self.seconds, self.warm = seconds, warm
+        self.seconds, self.warm, self.patience = seconds, warm, patience
         self.port = installation.settings.port
         self.base_url = installation.settings.public_url
         self._places: Iterator[Place] = cycle(asyncio.run(read_places(installation, reached)))
@@ -74,6 +86,7 @@ class Bench:
         """Run the load once against a server that is up."""
         speed = rate or self._guess.get(who, _FIRST_GUESS)
         count = int(speed * (self.warm + self.seconds) * _SPARE) + connections
+        wait_until_quiet(_QUIET, self.patience)
         places = list(islice(self._places, count))
         if who == GATE:
             requests = gate_requests(self.agency, self.installation.folder, self.base_url, self._tokens, places)
@@ -90,15 +103,20 @@ class Bench:
         return Result(
             who=who, connections=connections, rate=rate, report=report,
             server_us=(after.server - before.server) / sent * 1e6, postgres_us=(after.postgres - before.postgres) / sent * 1e6,
+            others=others(before, after),
         )  # fmt: skip
 
 
 @contextmanager
-def opened(folder: Path, agency: Agency, port: int, *, seconds: float, warm: float) -> Iterator[Bench]:
-    """Start an agency's database and make it measurable."""
+def opened(folder: Path, agency: Agency, port: int, *, seconds: float, warm: float, patience: float = 0.0) -> Iterator[Bench]:
+    """Start an agency's database, with memory for its register as an operator would give it, and read in what the load will ask for."""
     installation = load_installation(folder, port)
-    with install.databases(installation) as reached:
-        yield Bench(installation, reached, agency, seconds=seconds, warm=warm)
+    with (
+        EmbeddedPostgres(installation.embedded, installation.keys, shared_buffers=_SHARED_BUFFERS),
+        install.databases(installation) as reached,
+    ):
+        asyncio.run(read_in(reached))
+        yield Bench(installation, reached, agency, seconds=seconds, warm=warm, patience=patience)
 
 
 def rounds(bench: Bench, who: Sequence[str], connections: Sequence[int], count: int) -> list[Result]:
@@ -129,7 +147,7 @@ def show(result: Result) -> None:
     report = result.report
     print(
         f"  {result.who:12} {result.connections:3} conn. {report.per_second:7.0f}/s  p50 {report.p50 * 1e3:6.2f}  p99 {report.p99 * 1e3:6.2f} ms"
-        f"  server {result.server_us:4.0f}  postgres {result.postgres_us:4.0f} µs  load {report.cpu:4.0%}  errors {report.errors}"
+        f"  server {result.server_us:4.0f}  postgres {result.postgres_us:4.0f} µs  load {report.cpu:4.0%}  others {result.others:4.0%}  errors {report.errors}"
         f"{'  (ran out)' if report.ran_out else ''}",
         flush=True,
     )
@@ -146,6 +164,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     server_us: float
     postgres_us: float
     load: float
+    others: float
     errors: int
 
 
@@ -164,6 +183,7 @@ def medians(results: Sequence[Result]) -> list[Line]:
             server_us=median(one.server_us for one in group),
             postgres_us=median(one.postgres_us for one in group),
             load=median(one.report.cpu for one in group),
+            others=median(one.others for one in group),
             errors=sum(one.report.errors for one in group),
         )
         for (connections, who), group in sorted(groups.items())
@@ -174,12 +194,12 @@ def table(lines: Sequence[Line], against: str = BARE) -> str:
     """Write medians as a Markdown table, with the ratio to the server named ``against`` at the same number of connections."""
     base = {line.connections: line.per_second for line in lines if line.who == against}
     rows = [
-        "| connections | service | requests/s | ratio | p50 ms | p99 ms | service µs | PostgreSQL µs | load's share of a core | errors |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| connections | service | requests/s | ratio | p50 ms | p99 ms | service µs | PostgreSQL µs | load, of a core | others, of the machine | errors |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows += [
         f"| {line.connections} | {line.who} | {line.per_second:,.0f} | {line.per_second / base.get(line.connections, float('nan')):.2f} "
-        f"| {line.p50 * 1e3:.1f} | {line.p99 * 1e3:.1f} | {line.server_us:.0f} | {line.postgres_us:.0f} | {line.load:.0%} | {line.errors} |"
+        f"| {line.p50 * 1e3:.1f} | {line.p99 * 1e3:.1f} | {line.server_us:.0f} | {line.postgres_us:.0f} | {line.load:.0%} | {line.others:.0%} | {line.errors} |"
         for line in lines
     ]
     return "\n".join(rows)

@@ -55,30 +55,10 @@ grant select on all tables in schema registre to register_reader;
 """  # noqa: S608 - our own constants
 
 
-def register_toml() -> str:
-    """Return the mapping of the invented register."""
-    tables = '[table.person]\nname = "registre.personne"\nkey = ["numero"]\n[table.contact]\nname = "registre.coordonnees"\nkey = ["numero"]\n'
-    rows = "".join(
-        f'[attribute.{name}]\ntable = "{table}"\ncolumn = "{column}"\ntype = "{kind}"\ncategory = "identity"\nsensitivity = "ordinary"\n'
-        for name, (table, column, kind) in ATTRIBUTES.items()
-    )
-    return f'[register]\nid = "ofii"\nname = "Registre inventé"\nsubject_table = "person"\n{tables}{rows}'
-
-
-def contract_text(
-    processor: str, *, clauses: Sequence[str] = ALL_CLAUSES, starts_on: str = "2020-01-01", ends_on: str = "2099-12-31", assurance: str = "asserted",
-    per_day: int = 5000, per_month: int = 50000, per_client_hour: int = 5000, per_agent_hour: int = 5000, reads: int = 4, opens_before: str = "PT24H",
-    closes_after: str = "PT2H", capacity: int = 250, attributes: Mapping[str, str] = GIVEN, sheet: Mapping[str, str] | None = None,
-    purpose: str = "civic-training",
-) -> str:  # fmt: skip
-    """Write a contract with one purpose and one large site."""
-    named = ", ".join(f'"{clause}"' for clause in clauses)
-    given = "\n".join(f'{name} = "{form}"' for name, form in attributes.items())
-    roll = "\n".join(["[purpose.sheet]", *(f'{name} = "{form}"' for name, form in sheet.items())]) if sheet else ""
-    return f"""\
+_CONTRACT: Final = """\
 [processor]
 id = "{processor}"
-name = "{processor.title()}"
+name = "{name}"
 country = "FR"
 security_contact = "rssi@{processor}.example"
 [contract]
@@ -86,7 +66,7 @@ reference = "2026-T-001"
 starts_on = {starts_on}
 ends_on = {ends_on}
 breach_notice_hours = 24
-clauses = [{named}]
+clauses = [{clauses}]
 [[site]]
 id = "large"
 timezone = "Europe/Paris"
@@ -110,3 +90,30 @@ persons_per_agent_per_hour = {per_agent_hour}
 {given}
 {roll}
 """
+
+
+def register_toml() -> str:
+    """Return the mapping of the invented register."""
+    tables = '[table.person]\nname = "registre.personne"\nkey = ["numero"]\n[table.contact]\nname = "registre.coordonnees"\nkey = ["numero"]\n'
+    rows = "".join(
+        f'[attribute.{name}]\ntable = "{table}"\ncolumn = "{column}"\ntype = "{kind}"\ncategory = "identity"\nsensitivity = "ordinary"\n'
+        for name, (table, column, kind) in ATTRIBUTES.items()
+    )
+    return f'[register]\nid = "ofii"\nname = "Registre inventé"\nsubject_table = "person"\n{tables}{rows}'
+
+
+def contract_text(
+    processor: str, *, clauses: Sequence[str] = ALL_CLAUSES, starts_on: str = "2020-01-01", ends_on: str = "2099-12-31", assurance: str = "asserted",
+    per_day: int = 5000, per_month: int = 50000, per_client_hour: int = 5000, per_agent_hour: int = 5000, reads: int = 4, opens_before: str = "PT24H",
+    closes_after: str = "PT2H", capacity: int = 250, attributes: Mapping[str, str] = GIVEN, sheet: Mapping[str, str] | None = None,
+    purpose: str = "civic-training",
+) -> str:  # fmt: skip
+    """Write a contract with one purpose and one large site."""
+    named = ", ".join(f'"{clause}"' for clause in clauses)
+    given = "\n".join(f'{name} = "{form}"' for name, form in attributes.items())
+    roll = "\n".join(["[purpose.sheet]", *(f'{name} = "{form}"' for name, form in sheet.items())]) if sheet else ""
+    return _CONTRACT.format(
+        processor=processor, name=processor.title(), clauses=named, starts_on=starts_on, ends_on=ends_on, assurance=assurance, per_day=per_day,
+        per_month=per_month, per_client_hour=per_client_hour, per_agent_hour=per_agent_hour, reads=reads, opens_before=opens_before,
+        closes_after=closes_after, capacity=capacity, purpose=purpose, given=given, roll=roll,
+    )  # fmt: skip

@@ -191,6 +191,14 @@ def root_of_inclusion(index: int, size: int, leaf_hash: bytes, path: Sequence[by
     return folded
 
 
+def is_included(index: int, size: int, leaf_hash: bytes, path: Sequence[bytes], root: bytes) -> bool:
+    """Tell whether a proof shows that a leaf is at an index of the tree of that size and root."""
+    try:
+        return root_of_inclusion(index, size, leaf_hash, path) == root
+    except ValueError:
+        return False
+
+
 def read_checkpoint(note: str, vkey: str) -> tuple[str, int, bytes]:
     """Verify a signed note by one key (C2SP signed-note, Ed25519) and read it as a checkpoint: origin, size, root."""
     name, key_id, encoded = vkey.split("+", 2)

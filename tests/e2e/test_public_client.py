@@ -22,11 +22,11 @@ from tests.e2e.outsider import (
     WELL_KNOWN,
     Outsider,
     check_receipt,
+    is_included,
     misfits,
     promised_by,
     read_checkpoint,
     recomputed_leaf_hash,
-    root_of_inclusion,
     shown_fields,
     tree_root,
 )
@@ -141,9 +141,10 @@ async def test_receipt_when_published_then_in_the_signed_log(agency: Agency) -> 
     assert origin == receipt["receipt"]["log"] == proof["log"]
     path = [bytes.fromhex(each) for each in proof["inclusion"]]
     leaf_hash, index = bytes.fromhex(proof["leaf_hash"]), proof["index"]
-    assert root_of_inclusion(index, size, leaf_hash, path) == root
-    assert root_of_inclusion(index, size, bytes(32), path) != root
-    assert root_of_inclusion(index ^ 1, size, leaf_hash, path) != root
+    assert is_included(index, size, leaf_hash, path, root)
+    assert not is_included(index, size, bytes(32), path, root)
+    assert not is_included(index - 1, size, leaf_hash, path, root)
+    assert not is_included(index, size, leaf_hash, path[:-1], root)
     assert read_checkpoint(public, vkey)[1] >= size
     assert len(tile) == 32
 

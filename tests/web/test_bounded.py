@@ -149,7 +149,7 @@ async def test_keys_when_the_same_text_of_two_clients_then_strangers_to_each_oth
 
 async def change_in_flight(desk: Desk, doors: Sequence[Outsider], change: Callable[[], Awaitable[object]]) -> Counter[str]:
     """Let forty tasks ask through all doors without a pause while a change is made, and each once more when it is; count the answers."""
-    done, people = asyncio.Event(), sorted(desk.handles)
+    begun, done, people = asyncio.Event(), asyncio.Event(), sorted(desk.handles)
 
     async def ask(n: int) -> list[str]:
         codes: list[str] = []
@@ -158,10 +158,11 @@ async def change_in_flight(desk: Desk, doors: Sequence[Outsider], change: Callab
             last = done.is_set()
             person = people[(n + len(codes)) % len(people)]
             codes.append(code_of(await doors[n % len(doors)].disclose(desk.handles[person], desk.party.agent)))
+            begun.set()
         return codes
 
     tasks = [asyncio.create_task(ask(n)) for n in range(40)]
-    await asyncio.sleep(0.1)
+    await begun.wait()
     await change()
     done.set()
     return Counter(code for codes in await asyncio.gather(*tasks) for code in codes)

@@ -8,6 +8,7 @@ import re
 import httpx
 import pytest
 
+from ecluse.disclosure.door import GATHER
 from ecluse.web.problems import PROBLEMS
 from tests.agency import Agency
 from tests.e2e.desk import UNKNOWN, at_work, code_of
@@ -148,11 +149,10 @@ async def test_handle_when_foreign_or_unknown_then_the_same_look_ups(agency: Age
         found = []
         for handle in (UNKNOWN, other.handles[30], "apt_" + "b" * 25 + "a"):
             async with agency.connected("ecluse_app") as app, app.transaction():
-                rows = await app.fetch(
-                    "select n, purpose, session_id, subject_ref, cancelled, holds, roster from ecluse.gather(1::smallint, $1)",
-                    [(desk.party.name, handle, desk.party.agent, desk.machine.client, "/v1/disclosures", None)],
-                )  # fmt: skip
-                found.append(([dict(row) for row in rows], {tuple(row) for row in await app.fetch(counted)}))
+                asked = (desk.party.name, handle, desk.party.agent, desk.machine.client, "/v1/disclosures", None)
+                rows = [dict(row) for row in await app.fetch(GATHER, 1, [asked])]
+                counts = {tuple(row) for row in await app.fetch(counted)}
+                found.append(([{name: row[name] for name in row if name != "at"} for row in rows], counts))
     assert found[0] == found[1] == found[2]
     assert found[0][0][0]["subject_ref"] is None
 

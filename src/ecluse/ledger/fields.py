@@ -7,7 +7,7 @@ Merkle tree, and the tree's root ``c`` is all that the log itself holds::
     c      = Merkle root of the digests, nodes SHA-256(0x01 || left || right), left-balanced
     leaf   = {"c":"<64 hex>","h":"2026-01-05T09Z","k":"decision","v":1}
 
-Pure: salts and instants come in as arguments. Values are text, integers within 2**53, booleans, null, lists and string-keyed maps of these; for that
+Pure: salts and instants come in as arguments. Values are text, integers within 2**53, booleans, null, lists and maps of these by ASCII names; for that
 domain msgspec's sorted JSON is byte for byte RFC 8785 (a property test holds it to the ``rfc8785`` package).
 """
 

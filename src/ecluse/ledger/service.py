@@ -59,6 +59,10 @@ async def seal_control(
             if expected_seq is not None:
                 raise
             continue
+        except (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError):  # rolled back for certain: compose it again
+            if expected_seq is None:
+                continue
+            refused = LedgerStale()
         except LOST:
             refused = DatabaseUnavailable("the database does not answer; whether it was sealed is not known")
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.NoDataFoundError) as broken:

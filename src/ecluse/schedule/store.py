@@ -82,8 +82,13 @@ def translated() -> Iterator[None]:
     """Raise what the driver raises as our own errors, by the name of the constraint; what is not known passes."""
     try:
         yield
+    except (
+        asyncpg.DeadlockDetectedError,
+        asyncpg.LockNotAvailableError,
+    ):  # rolled back: another import of the source was in the way
+        failure: Exception = ImportDisplaced()
     except LOST:
-        failure: Exception = DatabaseUnavailable("the database does not answer")
+        failure = DatabaseUnavailable("the database does not answer")
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.NoDataFoundError) as error:
         if error.constraint_name not in _DISPLACED and error.sqlstate != _NOT_PENDING:
             raise
