@@ -26,7 +26,8 @@ GATE, BARE, FAST = "gate", "bare", "bare, tuned"
 _SHARED_BUFFERS: Final = "1GB"
 _QUIET: Final = 0.15
 _FIRST_GUESS: Final = 4000
-_SPARE: Final = 1.35
+_SPARE: Final = 1.5
+_FORGET: Final = 0.8
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ class Bench:
         after = read_cpu(pid, self.postgres)
         sent = max(1.0, report.per_second * (self.seconds + self.warm))
         if not rate:
-            self._guess[who] = report.per_second
+            self._guess[who] = max(report.per_second, self._guess.get(who, 0.0) * _FORGET)
         return Result(
             who=who, connections=connections, rate=rate, report=report,
             server_us=(after.server - before.server) / sent * 1e6, postgres_us=(after.postgres - before.postgres) / sent * 1e6,

@@ -161,12 +161,15 @@ async def test_key_when_revoked_then_its_tokens_are_worth_nothing(agency: Agency
 
 
 async def test_contract_when_it_lacks_the_purpose_or_the_attribute_then_said(agency: Agency) -> None:
-    """What the contract in force does not name is not disclosed; the attributes it lacks are told, they are the caller's own words."""
+    """What the contract in force does not name is not disclosed; a name that the register doesn't map is sealed as no name."""
     async with at_work(agency, [39], attributes={"family_name": "full"}) as desk:
         problem = refused_with_receipt(
             await desk.disclose(39, ["family_name", "email", "never_heard"]), "attribute-not-contracted"
         )
-        assert problem["attributes"] == ["email", "never_heard"]
+        assert problem["attributes"] == ["(unmapped)", "email"]
+        sealed = (await agency.openings())[-1]
+        assert sealed["attributes"] == ["(unmapped)", "email", "family_name"]
+        assert "never_heard" not in str(sealed)
         await agency.apply(contract_text(desk.party.name, purpose="other-purpose"))
         refused_with_receipt(await desk.disclose(39), "purpose-not-contracted")
 

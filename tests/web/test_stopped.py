@@ -98,7 +98,8 @@ async def test_sheet_when_retried_after_its_first_place_changed_then_the_others_
                 "POST", f"/v1/sessions/{session}/sheet", body={"agent": desk.party.agent}, headers={"idempotency-key": "roll"}
             )
             assert code_of(answer) == "ok", answer.text
-            return answer.json()
+            told: dict[str, list[dict[str, object]]] = answer.json()
+            return told
 
         first = await roll_call()
         for row in first["disclosures"]:

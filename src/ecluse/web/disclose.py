@@ -24,6 +24,8 @@ from ecluse.web.wire import DisclosureRequest, SheetRequest
 PATH: Final = "/v1/disclosures"
 MOST_BODY_BYTES: Final = 65_536
 MOST_ATTRIBUTES: Final = 64
+UNMAPPED: Final = "(unmapped)"
+"""How an attribute that the register does not map is sealed and told back; no attribute can have this name."""
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _decode: Final = msgspec.json.Decoder(DisclosureRequest).decode
 _decode_sheet: Final = msgspec.json.Decoder(SheetRequest).decode
@@ -47,7 +49,8 @@ async def disclose(gateway: Gateway, headers: Headers, body: bytes) -> Reply:
         agent=wanted.agent,
         assurance=Assurance.ASSERTED,
         appointment=wanted.appointment,
-        attributes=tuple(sorted(wanted.attributes)),
+        # what the register does not map is no word of ours: sealed as it came it could carry anything, a name for one, into the ledger
+        attributes=tuple(sorted({name if name in gateway.attributes else UNMAPPED for name in wanted.attributes})),
     )
     body_hash = sha256(_encode((ask.appointment, ask.agent, ask.attributes))).digest()
     answer = await gateway.door.ask(
