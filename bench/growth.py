@@ -94,7 +94,9 @@ async def _await_signed(reached: Databases) -> None:
     admin = await _administer(reached)
     deadline = time.monotonic() + _SIGN_SECONDS
     try:
-        while await admin.fetchval("select (select size from ecluse.ledger_head) > coalesce((select max(size) from ecluse.ledger_checkpoint), 0)"):
+        while await admin.fetchval(
+            "select (select size from ecluse.ledger_head) > coalesce((select max(size) from ecluse.ledger_checkpoint), 0)"
+        ):
             if time.monotonic() > deadline:
                 raise SystemExit("the ledger was not signed in time")
             await asyncio.sleep(1)
