@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.agency import ensure_agency
+from bench.growth import growth, growth_table
 from bench.run import BARE, FAST, GATE, half_load, medians, opened, rounds, table
 
 _DESCRIPTION: Final = "A governed disclosure against a bare read of the same row, as ratios of one run."
@@ -25,7 +26,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8391)
     parser.add_argument("--patience", type=float, default=0.0, help="seconds that a run may wait for a quiet machine")
     parser.add_argument("--tuned", action="store_true", help="also measure a bare service that was tuned by hand")
+    parser.add_argument(
+        "--growth", action="store_true", help="measure what the size of register and ledger costs, and nothing else"
+    )
     given = parser.parse_args()
+    if given.growth:
+        pairs = growth(
+            given.dir, given.port, people=given.people, connections=max(given.connections), rounds=given.rounds, seconds=given.seconds,
+            patience=given.patience,
+        )  # fmt: skip
+        print(f"\n{growth_table(pairs)}")
+        return
     folder = (given.dir / f"people-{given.people}").absolute()
     agency = ensure_agency(folder, given.people, given.port)
     who = [GATE, BARE, *([FAST] if given.tuned else [])]

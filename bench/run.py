@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
+from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -121,14 +122,17 @@ def opened(folder: Path, agency: Agency, port: int, *, seconds: float, warm: flo
 
 
 def rounds(bench: Bench, who: Sequence[str], connections: Sequence[int], count: int) -> list[Result]:
-    """Measure every server at every number of connections, ``count`` times, each round in the other order; one line a run."""
+    """Measure every server at every number of connections, ``count`` times; one line a run.
+
+    Those that are compared run one right after the other, each round in the other order: a machine whose speed drifts is the same for both.
+    """
     results = []
     for turn in range(count):
-        for name in who if turn % 2 == 0 else reversed(who):
-            with bench.serving(name) as pid:
-                for lines in connections:
+        for lines in connections:
+            for name in who if turn % 2 == 0 else reversed(who):
+                with bench.serving(name) as pid:
                     results.append(bench.measure(name, pid, lines))
-                    show(results[-1])
+                show(results[-1])
     return results
 
 
@@ -155,11 +159,12 @@ def show(result: Result) -> None:
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """Medians of the runs of one server at one number of connections."""
+    """Medians of the runs of one server at one number of connections. ``ratio``: median of each round's ratio to the bare service."""
 
     who: str
     connections: int
     per_second: float
+    ratio: float
     p50: float
     p99: float
     server_us: float
@@ -169,38 +174,43 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
 
 
-def medians(results: Sequence[Result]) -> list[Line]:
+def medians(results: Sequence[Result], against: str = BARE) -> list[Line]:
     """Return one line for each server and number of connections."""
     groups: dict[tuple[int, str], list[Result]] = {}
     for result in results:
         groups.setdefault((result.connections, result.who), []).append(result)
-    return [
-        Line(
-            who=who,
-            connections=connections,
-            per_second=median(one.report.per_second for one in group),
-            p50=median(one.report.p50 for one in group),
-            p99=median(one.report.p99 for one in group),
-            server_us=median(one.server_us for one in group),
-            postgres_us=median(one.postgres_us for one in group),
-            load=median(one.report.cpu for one in group),
-            others=median(one.others for one in group),
-            errors=sum(one.report.errors for one in group),
+    lines = []
+    for (connections, who), group in sorted(groups.items()):
+        base = groups.get((connections, against), [])
+        lines.append(
+            Line(
+                who=who,
+                connections=connections,
+                per_second=median(one.report.per_second for one in group),
+                ratio=median(
+                    [one.report.per_second / other.report.per_second for one, other in zip(group, base, strict=False)] or [nan]
+                ),
+                p50=median(one.report.p50 for one in group),
+                p99=median(one.report.p99 for one in group),
+                server_us=median(one.server_us for one in group),
+                postgres_us=median(one.postgres_us for one in group),
+                load=median(one.report.cpu for one in group),
+                others=median(one.others for one in group),
+                errors=sum(one.report.errors for one in group),
+            )
         )
-        for (connections, who), group in sorted(groups.items())
-    ]
+    return lines
 
 
-def table(lines: Sequence[Line], against: str = BARE) -> str:
-    """Write medians as a Markdown table, with the ratio to the server named ``against`` at the same number of connections."""
-    base = {line.connections: line.per_second for line in lines if line.who == against}
+def table(lines: Sequence[Line]) -> str:
+    """Write medians as a Markdown table."""
     rows = [
-        "| connections | service | requests/s | ratio | p50 ms | p99 ms | service µs | PostgreSQL µs | load, of a core | others, of the machine | errors |",
+        "| connections | service | requests/s | ratio | p50 ms | p99 ms | service µs | PostgreSQL µs | load of a core | others | errors |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows += [
-        f"| {line.connections} | {line.who} | {line.per_second:,.0f} | {line.per_second / base.get(line.connections, float('nan')):.2f} "
-        f"| {line.p50 * 1e3:.1f} | {line.p99 * 1e3:.1f} | {line.server_us:.0f} | {line.postgres_us:.0f} | {line.load:.0%} | {line.others:.0%} | {line.errors} |"
+        f"| {line.connections} | {line.who} | {line.per_second:,.0f} | {line.ratio:.2f} | {line.p50 * 1e3:.1f} | {line.p99 * 1e3:.1f} "
+        f"| {line.server_us:.0f} | {line.postgres_us:.0f} | {line.load:.0%} | {line.others:.0%} | {line.errors} |"
         for line in lines
     ]
     return "\n".join(rows)

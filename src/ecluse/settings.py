@@ -32,14 +32,14 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     url: str = ""
-    pool: int = 4
+    pool: int = 5
 
 
 class RegisterSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the controller's register is. ``url`` as in `Database`; user ``register_reader``, password in ``keys/db-register.password``."""
 
     url: str = ""
-    pool: int = 2
+    pool: int = 3
     timeout_seconds: float = 2.0
 
 
@@ -55,7 +55,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     batch: int = 64
     queue: int = 2000
-    flights: int = 2
+    flights: int = 3
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

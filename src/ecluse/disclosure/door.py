@@ -45,6 +45,10 @@ GATHER: Final = (
     "idem_hash, idem_index, idem_entries, idem_sealed_at "
     "from ecluse.gather($1::smallint, $2::ecluse.gather_ask[]) order by n"
 )
+FILL: Final = 16
+"""Requests that make a further batch worth its fixed cost (three round trips, a commit) while another is under way."""
+LINGER: Final = 0.02
+"""Seconds that fewer of them wait, at most, for the batch under way to end."""
 PLANS: Final = 8
 """How often one request is planned before the caller is told `Busy`."""
 
@@ -54,7 +58,7 @@ class Door:
 
     def __init__(
         self, ledger: Pool, register: Register, attributes: Mapping[str, AttributeType], keys: Mapping[int, FingerprintKey], zone: ZoneInfo, *,
-        log_id: int = 1, batch: int = 64, queue: int = 2000, flights: int = 2, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
+        log_id: int = 1, batch: int = 64, queue: int = 2000, flights: int = 3, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
     ) -> None:  # fmt: skip
         """Build a door over a ledger pool (role ``ecluse_app``) and a register. ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
         self._ledger, self._attributes, self._zone = ledger, attributes, zone
@@ -63,6 +67,7 @@ class Door:
         self._queue: deque[Waiting] = deque()
         self._flights = flights
         self._flying = 0
+        self._lingering: asyncio.TimerHandle | None = None
         self._snapshot: Snapshot | None = None
         self._parsed: dict[str, Contract | None] = {}
         self._loading = asyncio.Lock()
@@ -77,8 +82,8 @@ class Door:
         waiting.answer.add_done_callback(_retrieved)
         self._queue.append(waiting)
         self._launch()
-        # a caller that is cancelled leaves its request to the batch
-        return await asyncio.shield(waiting.answer)
+        # a caller that is cancelled takes this future with it, and leaves its request to the batch
+        return await waiting.answer
 
     async def snapshot(self) -> Snapshot:
         """Return the configuration of the present ``control_seq`` (for what is shown, and to find a client's keys)."""
@@ -103,7 +108,20 @@ class Door:
 
     # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _launch(self) -> None:
-        """Start a flight if there is work and room."""
+        """Start a flight if there is room and enough work; too little waits for the flight under way, but not long."""
+        if not self._queue or self._flying >= self._flights:
+            return
+        if self._flying and len(self._queue) < FILL:
+            if self._lingering is None:
+                self._lingering = asyncio.get_running_loop().call_later(LINGER, self._depart)
+            return
+        self._depart()
+
+    def _depart(self) -> None:
+        """Start a flight with whatever waits, if there is room."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         if self._queue and self._flying < self._flights:
             self._flying += 1
             self._run(self._fly())

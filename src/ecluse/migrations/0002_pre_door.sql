@@ -63,7 +63,7 @@ declare
   -- the persons that are new to a budget, and the budgets that have no room for them: parallel arrays
   g_unit text[]; g_bucket timestamptz[]; g_scope text[]; g_subject text[]; g_first integer[]; g_limit integer[];
   k_unit text[]; k_scope text[]; k_base integer[];
-  entries bigint;
+  entries bigint; standing bigint; grants boolean; redelivers boolean;
 begin
   -- 1 the head's lock, before anything else is read
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
@@ -138,15 +138,17 @@ begin
   end loop;
 
   -- 6 number what stands; all or nothing where the caller wants it
-  if p_atomic and exists (select 1 from unnest(why) w (why) where w.why is not null) then
+  select array_agg(case when w.entry then head.size - 1 + w.rank end order by w.n), count(*) filter (where w.entry),
+         count(*) filter (where w.stands), coalesce(bool_or(w.entry and w.kind = 'grant'), false), coalesce(bool_or(w.stands and w.kind = 'redeliver'), false)
+  into at_index, entries, standing, grants, redelivers
+  from (
+    select u.n, u.kind, u.stands, u.entry, count(*) filter (where u.entry) over (order by u.n) as rank
+    from (select r.ordinality as n, r.kind, r.why is null as stands, r.why is null and r.kind <> 'redeliver' as entry
+          from unnest(why, p_rows) with ordinality as r (why)) u) w;
+  if standing = 0 or (p_atomic and standing < cardinality(why)) then
     return query select w.n, coalesce(w.why, 'group'), null::bigint, w.scope from unnest(why, why_scope) with ordinality as w (why, scope, n);
     return;
   end if;
-  select array_agg(case when w.entry then head.size - 1 + w.rank end order by w.n), count(*) filter (where w.entry)
-  into at_index, entries
-  from (
-    select u.n, u.entry, count(*) filter (where u.entry) over (order by u.n) as rank
-    from (select r.ordinality as n, r.why is null and r.kind <> 'redeliver' as entry from unnest(why, p_rows) with ordinality as r (why)) u) w;
 
   -- 7 write it
   -- a client may give one jti to two addresses at once; spend() writes here without the head's lock, and no neighbour may pay for that
@@ -157,15 +159,23 @@ begin
   insert into ecluse.opening (log_id, index, sealed_at, event, disclosure_id, processor_id, agent_id, subject_ref, fields, salts)
   select p_log, u.index, t, u.event, u.disclosure, u.processor, u.agent, u.subject, u.fields, u.salts
   from unnest(at_index, p_fields, p_salts, p_rows) as u (index, fields, salts) where u.index is not null;
-  insert into ecluse.idempotency as i (client_id, endpoint, key, request_hash, log_id, index, entries, sealed_at)
-  select u.client, u.endpoint, u.key, u.hash, p_log, u.index, u.entries, t
-  from unnest(at_index, p_rows) as u (index) where u.index is not null and u.kind = 'grant' and u.key is not null
-  on conflict on constraint idempotency_pk do update
-    set request_hash = excluded.request_hash, log_id = excluded.log_id, index = excluded.index, entries = excluded.entries, sealed_at = excluded.sealed_at, redeliveries = 0
-    where i.sealed_at <= t - interval '10 minutes';
-  update ecluse.idempotency k set redeliveries = k.redeliveries + 1
-  from unnest(why, p_rows) as u (why)
-  where u.why is null and u.kind = 'redeliver' and k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key;
+  if grants then
+    insert into ecluse.idempotency as i (client_id, endpoint, key, request_hash, log_id, index, entries, sealed_at)
+    select u.client, u.endpoint, u.key, u.hash, p_log, u.index, u.entries, t
+    from unnest(at_index, p_rows) as u (index) where u.index is not null and u.kind = 'grant' and u.key is not null
+    on conflict on constraint idempotency_pk do update
+      set request_hash = excluded.request_hash, log_id = excluded.log_id, index = excluded.index, entries = excluded.entries, sealed_at = excluded.sealed_at, redeliveries = 0
+      where i.sealed_at <= t - interval '10 minutes';
+    update ecluse.appointment a set reads = a.reads + g.reads
+    from (select u.processor, u.handle, count(*)::integer as reads from unnest(at_index, p_rows) as u (index)
+          where u.index is not null and u.kind = 'grant' group by u.processor, u.handle) g
+    where a.processor_id = g.processor and a.id = g.handle;
+  end if;
+  if redelivers then
+    update ecluse.idempotency k set redeliveries = k.redeliveries + 1
+    from unnest(why, p_rows) as u (why)
+    where u.why is null and u.kind = 'redeliver' and k.client_id = u.client and k.endpoint = u.endpoint and k.key = u.key;
+  end if;
   if g_unit is not null then
     insert into ecluse.budget_person (unit, bucket, scope, subject_ref)
     select g.unit, g.bucket, g.scope, g.subject from unnest(g_unit, g_bucket, g_scope, g_subject) as g (unit, bucket, scope, subject);
@@ -173,13 +183,7 @@ begin
     select g.unit, g.bucket, g.scope, count(*) from unnest(g_unit, g_bucket, g_scope) as g (unit, bucket, scope) group by g.unit, g.bucket, g.scope order by 1, 2, 3
     on conflict on constraint budget_count_pk do update set persons = b.persons + excluded.persons;
   end if;
-  update ecluse.appointment a set reads = a.reads + g.reads
-  from (select u.processor, u.handle, count(*)::integer as reads from unnest(at_index, p_rows) as u (index)
-        where u.index is not null and u.kind = 'grant' group by u.processor, u.handle) g
-  where a.processor_id = g.processor and a.id = g.handle;
-  if exists (select 1 from unnest(why) w (why) where w.why is null) then
-    update ecluse.ledger_head l set size = l.size + entries, last_at = t where l.log_id = p_log;
-  end if;
+  update ecluse.ledger_head l set size = l.size + entries, last_at = t where l.log_id = p_log;
   return query select w.n, coalesce(w.why, case when w.index is null then 'redelivered' else 'sealed' end), w.index, w.scope
   from unnest(why, at_index, why_scope) with ordinality as w (why, index, scope, n);
 end $$;
