@@ -2,7 +2,7 @@
 # Each target sets up what it needs; a stamp file in .venv says what is there, so the second run is quick.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench requirements clean moved
+.PHONY: help demo test chaos lint format bench requirements clean moved
 .SUFFIXES:
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ DEMO_ARGS ?=
 # Two at a time, a module whole on one side: its agency is founded once.
 TEST_ARGS ?= -n 2 --dist loadfile
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 # Ready-made wheels only: nothing is compiled. Where one is missing (Intel Macs: cryptography) say `make demo WHEELS=`.
 WHEELS ?= --only-binary :all:
 
@@ -33,6 +34,7 @@ endif
 help:
 	@echo "make demo     a synthetic agency, working     DEMO_ARGS=\"--people 20000 --dir d --port 8091\""
 	@echo "make test     every test                      TEST_ARGS=\"-m unit\""
+	@echo "make chaos    faults and races, long forms    CHAOS_ARGS=\"crashes --cycles 500\""
 	@echo "make lint     ruff, mypy, import-linter, djlint"
 	@echo "make format   lay the code out as lint wants it"
 	@echo "make bench    speed against a bare service    BENCH_ARGS=\"\""
@@ -43,6 +45,10 @@ demo: $(STAMPS)/project
 
 test: $(STAMPS)/test
 	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+# What tests/chaos tries in short, tried for long; without arguments all of it, for some hours: docs/faults.md.
+chaos: $(STAMPS)/test
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 # All checks run, then the verdict. mypy reads tests/typing too, once it is there; the last lines name the ten largest modules.
 lint: $(STAMPS)/lint

@@ -25,6 +25,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[32, 64])
     parser.add_argument("--port", type=int, default=8391)
     parser.add_argument("--patience", type=float, default=0.0, help="seconds that a run may wait for a quiet machine")
+    parser.add_argument(
+        "--slow-fsync-ms", type=float, default=0.0, help="what each commit waits before it is flushed, as on a slower disk"
+    )
     parser.add_argument("--tuned", action="store_true", help="also measure a bare service that was tuned by hand")
     parser.add_argument(
         "--growth", action="store_true", help="measure what the size of register and ledger costs, and nothing else"
@@ -40,7 +43,15 @@ def main() -> None:
     folder = (given.dir / f"people-{given.people}").absolute()
     agency = ensure_agency(folder, given.people, given.port)
     who = [GATE, BARE, *([FAST] if given.tuned else [])]
-    with opened(folder, agency, given.port, seconds=given.seconds, warm=given.warm, patience=given.patience) as bench:
+    with opened(
+        folder,
+        agency,
+        given.port,
+        seconds=given.seconds,
+        warm=given.warm,
+        patience=given.patience,
+        slow_fsync_ms=given.slow_fsync_ms,
+    ) as bench:
         print(f"{given.people:,} people, {platform.machine()}, Python {platform.python_version()}", flush=True)
         lines = medians(rounds(bench, who, given.connections, given.rounds))
         most = max(line.per_second for line in lines if line.who == GATE)

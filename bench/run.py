@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import asyncpg
 import msgspec
 
 from bench import processes
@@ -110,15 +111,34 @@ class Bench:
 
 
 @contextmanager
-def opened(folder: Path, agency: Agency, port: int, *, seconds: float, warm: float, patience: float = 0.0) -> Iterator[Bench]:
-    """Start an agency's database, with memory for its register as an operator would give it, and read in what the load will ask for."""
+def opened(
+    folder: Path, agency: Agency, port: int, *, seconds: float, warm: float, patience: float = 0.0, slow_fsync_ms: float = 0.0
+) -> Iterator[Bench]:
+    """Start an agency's database, with memory for its register as an operator would give it, and read in what the load will ask for.
+
+    ``slow_fsync_ms``: what each commit waits before it is flushed, as on a slower disk.
+    """
     installation = load_installation(folder, port)
     with (
         EmbeddedPostgres(installation.embedded, installation.keys, shared_buffers=_SHARED_BUFFERS),
         install.databases(installation) as reached,
     ):
         asyncio.run(read_in(reached))
+        asyncio.run(_slow_down(reached, slow_fsync_ms))
         yield Bench(installation, reached, agency, seconds=seconds, warm=warm, patience=patience)
+
+
+async def _slow_down(reached: Databases, milliseconds: float) -> None:
+    """Let each commit wait before it is flushed (PostgreSQL's ``commit_delay``, whoever else commits), or undo it."""
+    if reached.embedded is None:
+        raise AssertionError("impossible: an agency has its own database")
+    admin = await asyncpg.connect(reached.embedded.superuser_dsn())
+    try:
+        await admin.execute(f"alter system set commit_delay = {round(milliseconds * 1000)}")
+        await admin.execute("alter system set commit_siblings = 0")
+        await admin.execute("select pg_reload_conf()")
+    finally:
+        await admin.close()
 
 
 def rounds(bench: Bench, who: Sequence[str], connections: Sequence[int], count: int) -> list[Result]:

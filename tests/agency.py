@@ -310,7 +310,9 @@ class Agency:
         port = _port_of(self.public_url) if not self.gates else _free_port()
         log = self.folder / f"gate-{port}.log"
         with log.open("ab") as stream:
-            given = json.dumps({"port": port, **{name.replace("__", "."): value for name, value in options.items()}})
+            # hundreds of refusals a minute are what tests are for: each is sealed, unless a test wants the limit
+            limits = {"door.refusals_per_minute": 1_000_000}
+            given = json.dumps({"port": port, **limits, **{name.replace("__", "."): value for name, value in options.items()}})
             process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), given], stdout=stream, stderr=stream)
         gate = Gate(process=process, port=port, log=log)
         self.gates.append(gate)

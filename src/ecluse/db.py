@@ -6,10 +6,11 @@ Migrations are forward-only SQL files applied by pogo-core; grants are one file,
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 from pogo_core.error import BadMigrationError
@@ -59,7 +60,9 @@ LOST: Final = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that ended in the middle of an answer
     asyncpg.CannotConnectNowError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database allows no connections
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
@@ -109,11 +112,25 @@ async def keep_session(connection: Connection) -> None:
     """Reset nothing when a pool takes a connection back: no code of ours leaves a session's state behind, and the driver's reset costs a round trip."""
 
 
-async def open_pool(dsn: str, *, size: int, name: str) -> Pool:
-    """Open ``size`` connections at once. Raises `DatabaseUnavailable`."""
+def trying(passwords: Callable[[], list[str]]) -> Callable[..., Coroutine[Any, Any, asyncpg.Connection[asyncpg.Record]]]:
+    """Return what connects by the first password that the server takes; they are read anew for each connection, so that one can change meanwhile."""
+
+    async def connect(*args: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:  # noqa: ANN401 - the driver's own arguments
+        candidates = passwords()
+        for password in candidates[:-1]:
+            with contextlib.suppress(asyncpg.InvalidPasswordError):
+                return await asyncpg.connect(*args, password=password, **options)
+        return await asyncpg.connect(*args, password=candidates[-1], **options)
+
+    return connect
+
+
+async def open_pool(dsn: str, passwords: Callable[[], list[str]] | None = None, *, size: int, name: str) -> Pool:
+    """Open ``size`` connections at once; ``passwords``: as `trying` takes them, where the address has none. Raises `DatabaseUnavailable`."""
     try:
         return await asyncpg.create_pool(
             dsn,
+            connect=trying(passwords) if passwords is not None else None,
             min_size=size,
             max_size=size,
             max_inactive_connection_lifetime=0,
@@ -126,6 +143,8 @@ async def open_pool(dsn: str, *, size: int, name: str) -> Pool:
                 "synchronous_commit": "on",
             },
         )
+    except asyncpg.ProtocolViolationError as strange:  # PgBouncer's answer to settings that it does not pass on
+        raise pooled("database.url") from strange
     except LOST as lost:
         raise DatabaseUnavailable("the database does not answer") from lost
 
@@ -141,17 +160,86 @@ async def refuse_loose_commits(connection: Connection) -> None:
         raise ConfigurationError("database", "synchronous_commit is not on", "Remove what sets it for this role or database")
 
 
+_STRONG: Final = """
+select r.rolname as name, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb, r.rolreplication,
+       exists (select from pg_catalog.pg_auth_members m where m.member = r.oid) as member,
+       exists (select from pg_catalog.pg_shdepend d where d.refclassid = 'pg_catalog.pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o') as owner
+from pg_catalog.pg_roles r where r.rolname = current_user
+"""
+_POWERS: Final = {
+    "rolsuper": ("it is a superuser", "nosuperuser"),
+    "rolbypassrls": ("it passes by row security", "nobypassrls"),
+    "rolcreaterole": ("it may create roles", "nocreaterole"),
+    "rolcreatedb": ("it may create databases", "nocreatedb"),
+    "rolreplication": ("it may copy the whole server by replication", "noreplication"),
+}
+"""What would let a role past the door: the column of pg_roles, what it means, and the word that takes it away."""
+
+
 async def refuse_strong_role(connection: Connection) -> None:
-    """Refuse to serve as a superuser, as a role that could bypass the door, or as the owner of anything."""
-    row = await connection.fetchrow(
+    """Refuse to serve as a superuser, as a role that could pass by the door, as the owner of anything, or as a member of another role."""
+    row = await connection.fetchrow(_STRONG)
+    if row is None:
+        raise AssertionError("impossible: nobody signed in")
+    where, name = f"database role {row['name']}", row["name"]
+    for column, (why, word) in _POWERS.items():
+        if row[column]:
+            raise ConfigurationError(where, why, f"Run `alter role {name} {word}`")
+    if row["owner"]:
+        raise ConfigurationError(
+            where, "it owns objects", f"Run `reassign owned by {name} to …` in each database, then `ecluse migrate`"
+        )
+    if row["member"]:
+        raise ConfigurationError(
+            where, "it is a member of another role, and may act as it", f"Run `revoke … from {name}`: psql's \\du shows of which"
+        )
+
+
+async def refuse_writer(connection: Connection) -> None:
+    """Refuse a role that may write to any table of this database: the register is only ever read."""
+    table = await connection.fetchval(
         """
-        select r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication as strong,
-               exists (select from pg_auth_members m where m.member = r.oid) as member,
-               exists (select from pg_class c where c.relowner = r.oid) or exists (select from pg_proc p where p.proowner = r.oid) as owner
-        from pg_roles r where r.rolname = current_user
+        select c.oid::regclass::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p', 'v', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'
+          and (pg_catalog.has_table_privilege(c.oid, 'insert, update, delete, truncate') or pg_catalog.has_any_column_privilege(c.oid, 'insert, update'))
+        order by 1 limit 1
         """
     )
-    if row is None or row["strong"] or row["owner"] or row["member"]:
+    if table is not None:
+        name = await connection.fetchval("select current_user")
+        why = f"{name} may write to {table}, and a gate only ever reads the register"
         raise ConfigurationError(
-            "database role", "the role is a superuser, owns objects or is a member of another role", "Connect as ecluse_app"
+            "register role", why, f"Run `revoke insert, update, delete, truncate on {table} from {name}` (or from public)"
         )
+
+
+async def refuse_other_schema(connection: Connection) -> int:
+    """Refuse a schema that is older or newer than this program; return how many migrations it has."""
+    ours = {path.stem for path in (HERE / "migrations").glob("*.sql")}
+    try:
+        rows = await connection.fetch("select migration_id from public._pogo_migration where schema_name = 'ecluse'")
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+        rows = []  # none, or of a release that did not show its list to the gate
+    applied = {row["migration_id"] for row in rows}
+    if ours - applied:
+        why = f"the schema is older than this program: {len(ours - applied)} of {len(ours)} migrations are missing"
+        raise ConfigurationError("database schema", why, "Run `ecluse migrate`")
+    if applied - ours:
+        why = f"the schema is newer than this program: it has {max(applied - ours)}"
+        raise ConfigurationError("database schema", why, "Install that release of Écluse: a schema does not go back")
+    return len(ours)
+
+
+async def refuse_pooler(connection: Connection, where: str) -> None:
+    """Refuse a connection that somebody else shares out: `docs/operator-guide.md`, section Connections, says why.
+
+    The process number that was told at the beginning is the server's own, unless a pooler stands between and made one up.
+    """
+    if await connection.fetchval("select pg_catalog.pg_backend_pid()") != connection.get_server_pid():
+        raise pooled(where)
+
+
+def pooled(where: str) -> ConfigurationError:
+    """Say that a pooler answers."""
+    why = "a connection pooler (PgBouncer or the like) answers there: prepared statements of two gates would mix"
+    return ConfigurationError(where, why, "Name PostgreSQL's own address: a gate opens few connections and keeps them")

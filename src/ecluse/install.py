@@ -60,6 +60,7 @@ def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) 
     if (folder / "ecluse.toml").exists():
         raise ConfigurationError(str(folder), "there is an installation already", "Choose another folder with --dir")
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    folder.chmod(0o755)
     for name in ("keys", "state", "contracts", "policies"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     write_secret(
@@ -67,12 +68,15 @@ def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) 
         Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
     )
     write_secret(folder / "keys" / "token.key", generate_private("ES256").decode())
+    write_secret(folder / "keys" / "webhook.key", generate_private("ES256").decode())
     write_secret(folder / "keys" / "fingerprint.key", f"1:{ids.random_bytes(32).hex()}\n")
     for role in (*db.LOGIN_ROLES, REGISTER_ROLE):
         write_secret(folder / "keys" / f"db-{_short(role)}.password", ids.random_bytes(24).hex() + "\n")
-    (folder / "register.toml").write_text(register_toml, encoding="utf-8")
     quoted = {name: msgspec.json.encode(value).decode() for name, value in settings.items()}
-    (folder / "ecluse.toml").write_text(_TOML.format(**quoted), encoding="utf-8")
+    for name, text in (("register.toml", register_toml), ("ecluse.toml", _TOML.format(**quoted))):
+        path = folder / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)  # whatever the umask: `serve` refuses settings that others may change
 
 
 def _short(role: str) -> str:
@@ -169,10 +173,11 @@ async def connect(
         raise ConfigurationError(name, "it is empty", "Write postgresql://host:port/name into ecluse.toml")
     key = f"db-{_short(role)}.password"
     try:
-        return await asyncpg.connect(
-            with_user(url, role, installation.secret(key)),
-            server_settings={"application_name": "ecluse-cli", "timezone": "UTC", **(session or {})},
+        connection = await db.trying(installation.passwords(_short(role)))(
+            with_user(url, role), server_settings={"application_name": "ecluse-cli", "timezone": "UTC", **(session or {})}
         )
+    except asyncpg.ProtocolViolationError as strange:
+        raise db.pooled(name) from strange
     except db.LOST as lost:
         raise DatabaseUnavailable(f"nothing answers at {name}") from lost
     except asyncpg.InvalidAuthorizationSpecificationError as turned_away:
@@ -184,6 +189,12 @@ async def connect(
         raise ConfigurationError(
             name, "there is no such database", "Correct the address, or have the database created"
         ) from absent
+    try:
+        await db.refuse_pooler(connection, name)
+    except BaseException:  # Ctrl-C too: the connection would be nobody's
+        await connection.close()
+        raise
+    return connection
 
 
 async def migrate(installation: Installation, reached: Databases, admin_url: str | None) -> None:

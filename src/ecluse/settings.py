@@ -6,16 +6,19 @@ read from files, never from the environment. Importing this module does nothing.
 
 from __future__ import annotations
 
+import errno
 import os
-import tomllib
-from collections.abc import Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from ecluse.errors import ConfigurationError
+from ecluse.toml_lines import TomlSyntaxError, load_toml
 
 
 class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,11 +54,23 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The main job. ``batch``: most requests one seal takes; ``queue``: most that wait in all before ``busy``; ``flights``: batches under way at once."""
+    """The main job.
+
+    ``batch``: most requests one seal takes; ``queue``: most that wait in all before ``busy``, ``queue_each``: of one processor;
+    ``flights``: batches under way at once; ``refusals_per_minute``: of one client, sealed one by one before they are counted and answered 429.
+    """
 
     batch: int = 64
     queue: int = 2000
+    queue_each: int = 500
     flights: int = 3
+    refusals_per_minute: int = 60
+
+
+class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where outcomes are sent. ``webhook``: one https address of the controller's own (http on this machine only); empty: they are fetched."""
+
+    webhook: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     register: RegisterSource = RegisterSource()
     ledger: Ledger = Ledger()
     door: Door = Door()
+    outcomes: Outcomes = Outcomes()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -98,18 +114,74 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / "db"
 
     def secret(self, name: str) -> str:
-        """Read one secret file of ``keys/``; refuse it when others than its owner may read it."""
-        path = self.keys / name
+        """Read one secret file of ``keys/``. Raises `ConfigurationError` where it is absent, a link, another account's, or for others to read."""
+        where = f"keys/{name}"
         try:
-            mode = path.stat().st_mode & 0o077
-            text = path.read_text(encoding="utf-8")
+            handle = os.open(self.keys / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as missing:
-            raise ConfigurationError(
-                f"keys/{name}", "it can't be read", "Run `ecluse init`, or restore it from your safe"
-            ) from missing
-        if mode:
-            raise ConfigurationError(f"keys/{name}", "others than its owner may read it", f"Run `chmod 600 keys/{name}`")
-        return text.strip()
+            if missing.errno == errno.ELOOP:
+                raise ConfigurationError(where, *_LINK) from missing
+            raise ConfigurationError(where, "it can't be read", "Run `ecluse init`, or restore it from your safe") from missing
+        with os.fdopen(handle, "rb") as file:
+            _refuse_loose(os.fstat(handle), where, secret=True)
+            raw = file.read(_MOST_SECRET_BYTES)
+        try:
+            return raw.decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise ConfigurationError(where, "it is not plain text", "Restore it from your safe") from None
+
+    def passwords(self, role: str) -> Callable[[], list[str]]:
+        """Return what reads a role's password anew, and after it the next one where a change of it is under way (docs/keys.md)."""
+        next_one = f"db-{role}.next.password"
+
+        def read() -> list[str]:
+            return [self.secret(f"db-{role}.password"), *([self.secret(next_one)] if (self.keys / next_one).exists() else [])]
+
+        return read
+
+    def loose_files(self) -> Iterator[ConfigurationError]:
+        """Yield what others than the owner could read or change: the folder, its settings, keys and the signer's memory."""
+        places = [(self.folder, str(self.folder), False), (self.keys, "keys", True)]
+        places += [(self.folder / name, name, False) for name in ("ecluse.toml", "register.toml")]
+        if self.settings.ledger.sign:
+            places.append((self.state, "state", True))
+        for folder in (self.keys, self.state):
+            if folder.is_dir() and not folder.is_symlink():
+                places += [(path, f"{folder.name}/{path.name}", True) for path in sorted(folder.iterdir())]
+        for path, where, secret in places:
+            try:
+                _refuse_loose(path.lstat(), where, secret=secret)
+            except FileNotFoundError:
+                continue  # whoever needs it says so
+            except ConfigurationError as loose:
+                yield loose
+
+    def refuse_loose_files(self) -> None:
+        """Refuse to go on with the first of `loose_files`."""
+        for loose in self.loose_files():
+            raise loose
+
+
+_MOST_SECRET_BYTES: Final = 65_536
+_LINK: Final = ("it is a symbolic link, so whoever owns its end decides", "Put the file itself in its place")
+
+
+def _refuse_loose(facts: os.stat_result, where: str, *, secret: bool) -> None:
+    """Refuse what is a link, neither file nor folder, another account's, or open to others: a secret to their reading, anything to their writing."""
+    folder = stat.S_ISDIR(facts.st_mode)
+    if stat.S_ISLNK(facts.st_mode):
+        raise ConfigurationError(where, *_LINK)
+    if not folder and not stat.S_ISREG(facts.st_mode):
+        raise ConfigurationError(where, "it is no ordinary file", "Put the file itself in its place")
+    if facts.st_uid != os.geteuid():
+        why = f"it is another account's (number {facts.st_uid}; this process is {os.geteuid()})"
+        raise ConfigurationError(where, why, "Run as the account that owns the installation, or give it the file with chown")
+    if secret and facts.st_mode & 0o077:
+        mode = 700 if folder else 600
+        verb = "enter the folder" if folder else "read it"
+        raise ConfigurationError(where, f"others than its owner may {verb}", f"Run `chmod {mode} {where}`")
+    if facts.st_mode & 0o022:
+        raise ConfigurationError(where, "others than its owner may change it", f"Run `chmod go-w {where}`")
 
 
 _ENVIRONMENT: dict[str, tuple[str, ...]] = {
@@ -125,19 +197,24 @@ def load(folder: Path, options: Mapping[str, object], environment: Mapping[str, 
     """Read an installation. ``options``: dotted setting names to values that win over all else; None means not given."""
     path = folder / "ecluse.toml"
     try:
-        tree: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree: dict[str, object] = load_toml(path.read_text(encoding="utf-8"))
     except OSError as missing:
         raise ConfigurationError(
             str(path), "there is no installation here", "Run `ecluse init`, or name it with --dir"
         ) from missing
-    except tomllib.TOMLDecodeError as bad:
+    except UnicodeDecodeError:
+        raise ConfigurationError(str(path), "not UTF-8", "Save the file as UTF-8") from None
+    except TomlSyntaxError as bad:
         raise ConfigurationError(str(path), f"not TOML: {bad}", "Mend that line") from bad
     given: dict[tuple[str, ...], object] = {way: environment[name] for name, way in _ENVIRONMENT.items() if name in environment}
     given |= {tuple(name.split(".")): value for name, value in options.items() if value is not None}
     for way, value in given.items():
         branch = tree
         for step in way[:-1]:
-            branch = branch.setdefault(step, {})  # type: ignore[assignment] # a table by TOML's own rules; convert() refuses all else
+            inner = branch.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise ConfigurationError(step, "it is not a table", f"Write it as [{step}]")
+            branch = inner
         branch[way[-1]] = value
     try:
         settings = msgspec.convert(tree, Settings, strict=False)
@@ -145,11 +222,38 @@ def load(folder: Path, options: Mapping[str, object], environment: Mapping[str, 
         raise ConfigurationError(str(path), str(bad), "See docs/operator-guide.md for every setting") from bad
     try:
         _ = settings.zone
-    except (ZoneInfoNotFoundError, ValueError) as bad:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as bad:  # a folder of zones is an OSError
         raise ConfigurationError("controller.timezone", "no such time zone", "Use an IANA name such as Europe/Paris") from bad
-    if urlsplit(settings.public_url).scheme not in {"http", "https"} or settings.public_url.endswith("/"):
+    if not _is_address(settings.public_url) or settings.public_url.endswith("/"):
         raise ConfigurationError("public_url", "it must begin with http:// or https:// and end without a slash", "Mend it")
+    if settings.outcomes.webhook and not _is_webhook(settings.outcomes.webhook):
+        raise ConfigurationError(
+            "outcomes.webhook", "it is not a plain https:// address", "Write https://host/path without user or #"
+        )
     return Installation(folder=folder, settings=settings)
+
+
+def _is_address(url: str) -> bool:
+    """Tell whether this is an http address."""
+    try:
+        return urlsplit(url).scheme in {"http", "https"}
+    except ValueError:  # a bracket without its twin
+        return False
+
+
+def _is_webhook(url: str) -> bool:
+    """Tell whether outcomes may be sent there: https, or http on this very machine; no user, blank or fragment."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and not any(sign in url for sign in " #@\\")
+    return (
+        plain
+        and bool(host)
+        and (parts.scheme == "https" or (parts.scheme == "http" and host in {"127.0.0.1", "::1", "localhost"}))
+    )
 
 
 def folder_of(option: Path | None) -> Path:
@@ -157,8 +261,8 @@ def folder_of(option: Path | None) -> Path:
     return (option or Path(os.environ.get("ECLUSE_DIR", "ecluse-data"))).absolute()
 
 
-def with_user(url: str, user: str, password: str) -> str:
-    """Put a role and its password into a ``postgresql://`` address that has none."""
+def with_user(url: str, user: str, password: str = "") -> str:
+    """Put a role, and its password if it is not given apart, into a ``postgresql://`` address that has none."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"} or "@" in parts.netloc:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""``ecluse schedule import``: rows are refused by number and column without a value, a dry run changes nothing, an import is one entry."""
+"""``ecluse schedule``: problems are rows and columns without a value, each change is one entry, and a second person is another account."""
 
 from __future__ import annotations
 
@@ -56,3 +56,69 @@ def test_import_when_in_order_then_all_of_it_in_one_entry(office: Office, tmp_pa
     shown = office.run("schedule", "import", path)
     assert shown.exit_code == 0
     assert "places as they were" in shown.stdout
+
+
+def seated(office: Office, tmp_path: Path, **changes: str) -> tuple[str, Path]:
+    """Import a session that begins within a day, and return its source and the file."""
+    path = agenda(tmp_path / "agenda.csv", processor := office.firm(), **changes)
+    assert office.run("schedule", "import", path).exit_code == 0
+    return f"agenda-{processor}", path
+
+
+def test_snapshot_when_it_cancels_much_then_only_with_the_number_of_its_dry_run(office: Office, tmp_path: Path) -> None:
+    """Half of the source's places is more than a tenth: the dry run tells the number, and no other will do."""
+    source, path = seated(office, tmp_path)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:2]), encoding="utf-8")
+    assert office.run("schedule", "import", path, "--mode", "snapshot").exit_code == 1
+    assert "--confirm 1" in office.run("schedule", "import", path, "--mode", "snapshot", "--dry-run").stdout
+    assert office.json("schedule", "import", path, "--mode", "snapshot", "--confirm", "2", code=1)["applied"] is False
+    done = office.json("schedule", "import", path, "--mode", "snapshot", "--confirm", "1")
+    assert (done["applied"], done["counts"]["places_cancelled"]) == (True, 1)
+    path.write_text(lines[0], encoding="utf-8")
+    assert office.json("schedule", "import", path, "--mode", "snapshot", "--confirm", "1", code=1)["applied"] is False
+    assert office.json("schedule", "import", path, "--mode", "snapshot", "--confirm", "1", "--source", source)["applied"] is True
+    wrong = office.run("schedule", "import", path, "--confirm", "1")
+    assert (wrong.exit_code, wrong.stderr.partition(":")[0]) == (2, "schedule-mode-unknown")
+
+
+def test_walk_in_when_the_person_is_read_from_standard_input_then_added_and_not_shown(office: Office, tmp_path: Path) -> None:
+    """One place more, once; a person who sits there already is refused without a name."""
+    source, _ = seated(office, tmp_path)
+    again = office.run("schedule", "walk-in", source, "S1", "W1", "-", stdin="ofii:20000000066\n")
+    assert again.exit_code == 1
+    assert "20000000066" not in again.output
+    done = office.json("schedule", "walk-in", source, "S1", "W1", "-", stdin="ofii:20000000088\n")
+    assert (done["applied"], done["counts"]["places_new"]) == (True, 1)
+    nobody = office.run("schedule", "walk-in", source, "S9", "W1", "-", stdin="ofii:20000000088\n")
+    assert (nobody.exit_code, nobody.stderr.partition(":")[0]) == (1, "schedule-session-unknown")
+
+
+def test_agents_when_substituted_then_theirs_and_none_leaves_no_roster(office: Office, tmp_path: Path) -> None:
+    """The session's agents are replaced at once; a stranger's is refused."""
+    source, _ = seated(office, tmp_path)
+    agent = office.json("processor", "agent", "add", source.removeprefix("agenda-"), "--label", "x")["agent"]
+    assert office.json("schedule", "substitute", source, "S1", agent)["counts"]["sessions_moved"] == 1
+    assert office.run("schedule", "substitute", source, "S1", "agt_" + "a" * 26).exit_code == 1
+    assert office.json("schedule", "substitute", source, "S1", "none")["counts"]["sessions_moved"] == 1
+
+
+def test_file_when_above_the_volume_then_another_account_approves_it(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits, is listed, can be taken back, and is applied by another account than its sender's only."""
+    processor = office.firm()
+    office.json("contract", "apply", office.contract(processor, **{"persons_per_day = 400": "persons_per_day = 1"}), "--yes")
+    path = agenda(tmp_path / "agenda.csv", processor)
+    held = office.json("schedule", "import", path, code=1)
+    assert (held["applied"], held["excess"]["total"]) == (False, 1)
+    office.json("schedule", "withdraw", held["request"])
+    assert office.run("schedule", "withdraw", held["request"]).exit_code == 1
+    shown = office.run("schedule", "import", path)
+    assert shown.exit_code == 1
+    assert "ecluse schedule approve imp_" in shown.stdout
+    (waiting,) = [one for one in office.json("schedule", "requests")["requests"] if one["source"] == f"agenda-{processor}"]
+    own = office.run("schedule", "approve", waiting["id"])
+    assert (own.exit_code, own.stderr.partition(":")[0]) == (1, "schedule-approval-own")
+    monkeypatch.setattr("ecluse.cli.reach.actor", lambda: "cli:bruno")
+    assert office.json("schedule", "approve", waiting["id"])["applied"] is True

@@ -22,7 +22,7 @@ from ecluse.schedule.check import check_places
 from ecluse.schedule.findings import ScheduleFindings
 from ecluse.schedule.model import CheckedSchedule, ContractFacts, Kind, ScheduleContext
 from ecluse.schedule.parse import parse_schedule
-from ecluse.schedule.service import contract_facts
+from ecluse.schedule.terms import contract_facts
 
 pytestmark = pytest.mark.unit
 

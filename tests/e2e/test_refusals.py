@@ -43,7 +43,7 @@ async def test_window_when_early_late_moved_or_cancelled_then_told_with_its_time
         await agency.schedule(desk.meeting, cancelled=[27])
         assert refused_with_receipt(await desk.disclose(27), "outside-window")["cancelled"] is True
         changes = (await desk.machine.call("GET", "/v1/changes")).json()["changes"]
-    assert [change["kind"] for change in changes] == ["moved", "moved", "cancelled"]
+    assert [change["kind"] for change in changes] == ["added", "moved", "moved", "cancelled"]
     assert changes[-1]["appointment"] == desk.handles[27]
 
 

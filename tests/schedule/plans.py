@@ -146,3 +146,18 @@ def accepted(rows: Iterable[Mapping[str, str]], against: ScheduleContext | None 
     outcome = check_places(written(*rows), against or context())
     assert isinstance(outcome, CheckedSchedule), outcome
     return outcome
+
+
+def listed(findings: ScheduleFindings) -> set[tuple[int, str | None, str]]:
+    """Return a report as ``(row, column, why)``."""
+    return {(problem.row, problem.column, problem.why) for problem in findings.problems}
+
+
+def exceeding(rows: Iterable[Mapping[str, str]], against: ScheduleContext | None = None) -> set[tuple[int, str | None, str]]:
+    """Check rows that a second person would have to approve, and return those above the volume."""
+    return listed(accepted(rows, against).excess)
+
+
+def warned(rows: Iterable[Mapping[str, str]], against: ScheduleContext | None = None) -> set[tuple[int, str | None, str]]:
+    """Check rows that must be accepted, and return what they are warned of."""
+    return listed(accepted(rows, against).warnings)

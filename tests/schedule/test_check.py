@@ -86,7 +86,6 @@ def test_a_place_named_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "column", "why"),
     [
-        ({"processor": "nice-langues"}, "processor", "a session can't move to another processor"),
         ({"purpose": "language-course"}, "purpose", "a session can't change its purpose"),
         ({"subject_ref": "ofii:2"}, "subject_ref", "a place can't change its subject"),
         ({"course_ref": "c2"}, "course_ref", "a place can't change its course"),
@@ -94,7 +93,7 @@ def test_a_place_named_twice_is_refused() -> None:
     ],
 )
 def test_what_is_fixed_about_a_kept_place_is_refused(changes: dict[str, str], column: str, why: str) -> None:
-    """Processor and purpose of a session, subject and course of a place never change."""
+    """Purpose of a session, subject and course of a place never change."""
     assert found([row(**changes)], context(kept())) == {(2, column, why)}
 
 

@@ -16,6 +16,9 @@ from ecluse.schedule.parse import parse_schedule
 
 pytestmark = pytest.mark.unit
 
+JSON = "the text is not valid JSON from this line on, or a row is far too long"
+SHAPE = 'the file is not an object with the one member "rows", a list'
+
 
 def problems(data: bytes, kind: Kind = Kind.CSV) -> list[tuple[int, str | None, str]]:
     """Read a file that must be refused and return ``(row, column, why)``."""
@@ -92,7 +95,7 @@ def test_a_bad_cell_is_refused_with_its_row_and_column(column: str, cell: str, w
         (csv_file([row()]) + b"a,b\n", (3, None, "the row has more or fewer cells than the header")),
         (csv_file([row()]) + b"\xe9,\n", (3, None, "the bytes from here on are not UTF-8")),
         (b"\xef\xbb\xbf" + csv_file([row()]) + b"\xe9,\n", (3, None, "the bytes from here on are not UTF-8")),
-        (csv_file([row()]).decode().encode("utf-16"), (1, None, "the bytes from here on are not UTF-8")),
+        (csv_file([row()]).decode().encode("utf-16"), (1, None, "the file is UTF-16 or UTF-32, not UTF-8")),
         (csv_file([row(), row(source="b", place_ref="P2")]), (3, "source", "the file carries another source as well")),
         (csv_file([row()]).replace(b"room", b"Room"), (1, "column 8", "the column is not known")),
         (csv_file([row()]).replace(b"room", b"site"), (1, "site", "the column is there twice")),
@@ -107,11 +110,16 @@ def test_a_malformed_csv_is_refused_with_its_line(data: bytes, expected: tuple[i
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", (1, None, "the text is not valid JSON from this line on")),
-        ('{"rows":\n[}', (2, None, "the text is not valid JSON from this line on")),
-        ('{"rows":[NaN]}', (1, None, "the text is not valid JSON from this line on")),
-        ("[" * 200_000, (1, None, "the text is not valid JSON from this line on")),
-        ('{"rows":[' + "9" * 5000 + "]}", (1, None, "the text is not valid JSON from this line on")),
+        ("", (1, None, SHAPE)),
+        ('{"rows":\n[}', (2, None, JSON)),
+        ('{"rows":[NaN]}', (1, None, JSON)),
+        ("[" * 200_000, (1, None, SHAPE)),
+        ('{"rows":[' + "[" * 200_000, (1, None, JSON)),
+        ('{"rows":[' + "[]," * 20_000 + "[]]}", (1, None, "the row is not an object with each member once")),
+        ('{"rows":[[' + "[]," * 20_000 + "[]]]}", (1, None, JSON)),
+        ('{"rows":[1', (1, None, JSON)),
+        ('{"rows":[\n{"site":"aa"},\n]}', (1, "room", "the column is missing")),
+        ('{"rows":[' + "9" * 5000 + "]}", (1, None, JSON)),
         ("[]", (1, None, 'the file is not an object with the one member "rows", a list')),
         ('{"rows":[],"mode":"delta"}', (1, None, 'the file is not an object with the one member "rows", a list')),
         ('{"rows":[],"rows":[]}', (1, None, 'the file is not an object with the one member "rows", a list')),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import PARIS, row, written
+from plans import PARIS, context, contract, row, written
 
-from ecluse.schedule.findings import Fault
-from ecluse.schedule.resolve import read_instant, touched_spans
+from ecluse.schedule.findings import Fault, ProblemCollector
+from ecluse.schedule.model import SiteFacts
+from ecluse.schedule.resolve import read_instant, resolve_places, touched_spans
 
 pytestmark = pytest.mark.unit
 
@@ -102,3 +104,48 @@ def test_the_instant_lies_in_a_span_with_its_whole_month(day: object, offset: st
     assert isinstance(at, datetime)
     first = at.replace(day=1, hour=0, minute=0)
     assert any(lo <= first and at < hi for lo, hi in touched_spans(written(row(starts_at=text))))
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "expected"),
+    [
+        ("Europe/Paris", "2026-03-29T01:59", "2026-03-29T00:59Z"),
+        ("Europe/Paris", "2026-03-29T02:30", "skip"),
+        ("Europe/Paris", "2026-03-29T03:00", "2026-03-29T01:00Z"),
+        ("Europe/Paris", "2026-10-25T02:30", "twice"),
+        ("America/Miquelon", "2026-03-08T02:30", "skip"),
+        ("America/Miquelon", "2026-03-08T03:00", "2026-03-08T05:00Z"),
+        ("America/Miquelon", "2026-03-29T02:30", "2026-03-29T04:30Z"),
+        ("America/Miquelon", "2026-11-01T01:30", "twice"),
+        ("America/Miquelon", "2026-11-01T02:00", "2026-11-01T05:00Z"),
+        ("America/Cayenne", "2026-03-29T02:30", "2026-03-29T05:30Z"),
+        ("America/Cayenne", "2026-10-25T02:30", "2026-10-25T05:30Z"),
+        ("Indian/Reunion", "2026-10-25T02:30", "2026-10-24T22:30Z"),
+        ("Pacific/Noumea", "2026-03-29T02:30", "2026-03-28T15:30Z"),
+        ("Pacific/Noumea", "2026-12-31T09:00", "2026-12-30T22:00Z"),
+        ("Australia/Lord_Howe", "2026-10-04T02:15", "skip"),
+        ("Australia/Lord_Howe", "2026-10-04T02:30", "2026-10-03T15:30Z"),
+        ("Australia/Lord_Howe", "2026-04-05T01:45", "twice"),
+    ],
+)
+def test_a_local_time_is_read_in_the_zone_of_its_site(zone: str, local: str, expected: str) -> None:
+    """Each zone has its own changes of the clock, or none; a time that one of them makes doubtful is refused there only, with the mend."""
+    read = read_instant(local, ZoneInfo(zone))
+    if isinstance(read, Fault):
+        assert read.why == f"the clocks of the site {'skip this time' if expected == 'skip' else 'show this time twice'}"
+        assert "offset" in read.mend
+    else:
+        assert f"{read:%Y-%m-%dT%H:%MZ}" == expected
+
+
+def test_the_same_local_time_at_three_sites_is_three_instants() -> None:
+    """Each row of a file is read in the zone of its own site, and one with an offset wherever it stands."""
+    zones = {"lyon-3": "Europe/Paris", "cayenne-1": "America/Cayenne", "noumea-1": "Pacific/Noumea"}
+    terms = contract(
+        sites={site: SiteFacts(timezone=ZoneInfo(zone), rooms=9, max_sessions_per_day=9) for site, zone in zones.items()}
+    )
+    rows = [row(session_ref=site, site=site) for site in zones]
+    fixed = {"starts_at": "2026-01-05T09:00:00+01:00", "ends_at": "2026-01-05T17:00:00+01:00"}
+    rows.append(row(session_ref="fixed", site="noumea-1", **fixed))
+    places = resolve_places(written(*rows), context(contracts={"lyon-formation": terms}), ProblemCollector())
+    assert [f"{place.starts_at:%d %H:%M}" for place in places] == ["05 08:00", "05 12:00", "04 22:00", "05 08:00"]

@@ -15,8 +15,9 @@ from plans import csv_file
 from ecluse.ids import new_id
 from ecluse.ledger import Event
 from ecluse.ledger.service import seal_control
-from ecluse.schedule import ScheduleContended, ScheduleKindUnknown, ScheduleModeNotOffered, service
+from ecluse.schedule import ScheduleContended, ScheduleKindUnknown, ScheduleModeUnknown, pending
 from ecluse.schedule.service import ImportApplied, ImportChecked, ImportRefused, ImportReport, import_schedule
+from ecluse.schedule.store import SESSION_COLUMNS
 
 pytestmark = pytest.mark.db
 
@@ -74,11 +75,14 @@ async def count(world: Any, table: str) -> int:
 
 
 async def test_another_kind_or_mode_is_refused(world: Any) -> None:
-    """Only CSV and JSON, and only deltas."""
+    """Only CSV and JSON, and only deltas and snapshots; what belongs to a snapshot goes with one."""
     with pytest.raises(ScheduleKindUnknown):
         await send(world, row(world), kind="xlsx")
-    with pytest.raises(ScheduleModeNotOffered):
-        await send(world, row(world), mode="snapshot")
+    with pytest.raises(ScheduleModeUnknown):
+        await send(world, row(world), mode="walk-in")
+    for wrong in ({"confirm": 1}, {"source": "plan"}, {"mode": "snapshot", "confirm": -1}):
+        with pytest.raises(ScheduleModeUnknown):
+            await send(world, row(world), **wrong)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,13 @@ async def test_moves_cancellations_and_reinstatements_take_effect(world: Any) ->
     after = await world.owner.fetch("select id, enrolment_id from ecluse.appointment where place_ref <> 'P3' order by place_ref")
     assert before == after
     kinds = await world.owner.fetch("select kind, appointment_id from ecluse.schedule_change order by seq, ordinal")
-    assert [tuple(kind) for kind in kinds] == [("moved", None), ("cancelled", before[1]["id"]), ("reinstated", before[1]["id"])]
+    assert [tuple(kind) for kind in kinds] == [
+        ("added", None),
+        ("moved", None),
+        ("cancelled", before[1]["id"]),
+        ("reinstated", before[1]["id"]),
+        ("added", None),
+    ]
 
 
 async def test_a_subject_keeps_the_enrolment_of_a_course(world: Any) -> None:
@@ -177,11 +187,15 @@ async def test_a_subject_keeps_the_enrolment_of_a_course(world: Any) -> None:
 
 
 async def test_what_is_kept_bounds_the_next_file(world: Any) -> None:
-    """A room taken by another source's session is taken."""
+    """A session of another source takes its share of the site, and its room is warned of."""
+    text = await world.owner.fetchval("select text from ecluse.contract where processor_id = 'lyon-formation'")
     await applied(world, row(world))
-    report = await send(world, row(world, source="other", subject_ref="ofii:2"))
-    assert isinstance(report, ImportRefused)
-    assert [problem.column for problem in report.findings.problems] == ["room"]
+    report = await applied(world, row(world, source="other", subject_ref="ofii:2", agents=""))
+    assert [(problem.row, problem.column) for problem in report.warnings.problems] == [(2, "room")]
+    await act(world, "contract", text.replace("rooms = 20", "rooms = 2"))
+    refused = await send(world, row(world, source="third", subject_ref="ofii:3"))
+    assert isinstance(refused, ImportRefused)
+    assert [problem.column for problem in refused.findings.problems] == ["site"]
 
 
 async def test_a_pending_import_has_no_effect_and_is_cleared_by_the_next(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +205,7 @@ async def test_a_pending_import_has_no_effect_and_is_cleared_by_the_next(world: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(service, "seal_control", crash)
+        patched.setattr(pending, "seal_control", crash)
         with pytest.raises(KeyboardInterrupt):
             await send(world, row(world))
     assert (await count(world, "appointment"), await places(world)) == (1, [])
@@ -203,7 +217,7 @@ async def test_a_pending_import_has_no_effect_and_is_cleared_by_the_next(world: 
 async def test_a_change_in_between_is_seen_and_planned_again(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unrelated change only costs another look; one that withdraws the contract's site refuses the file."""
     text = await world.owner.fetchval("select text from ecluse.contract where processor_id = 'lyon-formation'")
-    real, loads = service.seal_control, []
+    real, loads = pending.seal_control, []
 
     async def other_first(connection: Any, **options: Any) -> Any:
         if options["act"] == "schedule:apply" and not loads:
@@ -211,7 +225,7 @@ async def test_a_change_in_between_is_seen_and_planned_again(world: Any, monkeyp
             await act(world, "hold")
         return await real(connection, **options)
 
-    monkeypatch.setattr(service, "seal_control", other_first)
+    monkeypatch.setattr(pending, "seal_control", other_first)
     report = await applied(world, row(world))
     assert report.import_id == loads[0]
     assert report.control_seq == 8
@@ -224,7 +238,7 @@ async def test_a_change_in_between_is_seen_and_planned_again(world: Any, monkeyp
             await act(world, "contract", text.replace("rooms = 20", "rooms = 1"))
         return await real(connection, **options)
 
-    monkeypatch.setattr(service, "seal_control", contract_first)
+    monkeypatch.setattr(pending, "seal_control", contract_first)
     refused = await send(world, row(world, session_ref="S2", room="B", subject_ref="ofii:2"))
     assert isinstance(refused, ImportRefused)
     assert len(await places(world)) == 1
@@ -244,13 +258,13 @@ async def act(world: Any, what: str, text: str = "") -> None:
 
 async def test_changes_without_end_are_given_up(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """After five tries the caller is told; nothing is in effect."""
-    real = service.seal_control
+    real = pending.seal_control
 
     async def always_first(connection: Any, **options: Any) -> Any:
         await act(world, "hold")
         return await real(connection, **options)
 
-    monkeypatch.setattr(service, "seal_control", always_first)
+    monkeypatch.setattr(pending, "seal_control", always_first)
     with pytest.raises(ScheduleContended):
         await send(world, row(world))
     assert await places(world) == []
@@ -284,7 +298,7 @@ async def test_the_gate_can_not_load_rows_under_an_applied_import(world: Any) ->
     async with world.pool.acquire() as connection:
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await connection.copy_records_to_table(
-                "session", schema_name="ecluse", columns=service.SESSION_COLUMNS, records=[(*values, report.import_id)]
+                "session", schema_name="ecluse", columns=SESSION_COLUMNS, records=[(*values, report.import_id)]
             )
 
 

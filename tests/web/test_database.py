@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -13,12 +14,17 @@ from tests.e2e.desk import at_work, code_of
 pytestmark = pytest.mark.db
 
 S, I, U, D, X = "select", "insert", "update", "delete", "execute"  # noqa: E741 - one letter each, as in PostgreSQL's own lists
-LOG: Final = ("ledger_log", "ledger_head", "ledger_entry", "ledger_tile", "ledger_checkpoint")
+LOG: Final = ("ledger_log", "ledger_head", "ledger_tile", "ledger_checkpoint")
+HISTORY: Final = ("ledger_entry", "opening")
 PARTIES: Final = ("processor", "contract", "agent", "client", "client_key", "hold")
 PLAN: Final = ("schedule_import", "session", "session_agent", "enrolment", "appointment")
-SPENT: Final = ("budget_person", "budget_count", "idempotency", "proof_spent")
+SPENT: Final = ("budget_person", "budget_count", "idempotency", "proof_spent", "refusal_count")
+READS: Final = ("gather", "sealed_before", "entry_of", "unsigned_since")
+"""What reads for the gate with the sealer's rights."""
+OUTCOMES: Final = ("record_outcome", "outcomes_due", "settle_outcome", "retry_outcomes", "outcome_counts", "purge_outcomes")
+"""What writes outcomes, and reads what the webhook shall send."""
 OWN_COLUMNS: Final = {
-    "schedule_import": "id source sha256 row_count actor started_at",
+    "schedule_import": "id source sha256 row_count actor started_at mode",
     "session": "id source session_ref processor_id purpose site_id room starts_at ends_at import_id",
     "appointment": "processor_id id session_id place_ref enrolment_id subject_ref import_id",
 }
@@ -26,35 +32,59 @@ OWN_COLUMNS: Final = {
 
 GRANTS: Final[dict[str, dict[str, set[str]]]] = {
     "ecluse_app": {
-        **{name: {S} for name in (*LOG, *PARTIES, "opening", "schedule_change", "idempotency", "budget_count", *OWN_COLUMNS)},
+        **{name: {S} for name in (*LOG, *PARTIES, "schedule_change", "budget_count", *OWN_COLUMNS)},
         **{name: {S, I} for name in ("session_agent", "enrolment")},
         **{f"{table}.{column}": {I} for table, columns in OWN_COLUMNS.items() for column in columns.split()},
-        **{f"{name}()": {X} for name in ("clock", "gather", "seal", "control", "spend", "drop_pending")},
+        "schedule_request": {S, I, D},
+        "outcome_feed": {S},
+        "sandbox_person": {S, I, D},
+        **{f"{name}()": {X} for name in ("clock", "seal", "control", "spend", "drop_pending", *READS)},
+        **{f"{name}()": {X} for name in ("record_outcome", "retry_outcomes", "outcome_counts")},
     },
     "ecluse_sealer": {
         "ledger_head": {S, U},
+        "ledger_checkpoint": {S},
         **{name: {S, I} for name in ("ledger_entry", "opening", "contract", "processor", "agent", "client", "schedule_change")},
         **{name: {S, I, U} for name in ("client_key", "hold")},
-        **{name: {S, U, D} for name in ("session", "appointment", "schedule_import")},
+        "schedule_import": {S, U, D},
+        **{name: {S, I, U, D} for name in ("session", "appointment")},
+        "schedule_request": {S, D},
+        "enrolment": {S},
         **{name: {S, I, D} for name in ("session_agent", "proof_spent", "budget_person")},
-        **{name: {S, I, U, D} for name in ("budget_count", "idempotency")},
+        **{name: {S, I, U, D} for name in ("budget_count", "idempotency", "refusal_count", "outcome", "outcome_key")},
+        "outcome_feed": {S},
+        "outcome_seq": {"usage"},
         "clock()": {X},
     },
     "ecluse_jobs": {
         **{name: {S} for name in ("ledger_log", "ledger_head", "ledger_entry")},
         "ledger_tile": {S, I, U},
         "ledger_checkpoint": {S, I},
-        **{f"{name}()": {X} for name in ("clock", "purge", "ensure_partitions")},
+        **{f"{name}()": {X} for name in ("clock", "purge", "refusals_due", "note_refusals", "ensure_partitions")},
+        **{f"{name}()": {X} for name in ("outcomes_due", "settle_outcome", "outcome_counts", "purge_outcomes")},
     },
     "ecluse_eraser": {"opening": {S, D}},
     "ecluse_reader": {
-        **{name: {S} for name in (*LOG, *PARTIES, *PLAN, *SPENT, "opening", "schedule_change")},
+        **{name: {S} for name in (*LOG, *HISTORY, *PARTIES, *PLAN, *SPENT, "schedule_change", "schedule_request")},
+        **{name: {S} for name in ("outcome", "outcome_key", "outcome_feed", "sandbox_person")},
         "clock()": {X},
     },
 }
 """Who may do what, role by role; a partition counts as its table, a function's owner is left out."""
 
-OWNED_BY_SEALER: Final = {"seal", "control", "apply_schedule", "spend", "purge", "drop_pending", "refuse_unsealed_rows"}
+OWNED_BY_SEALER: Final = {
+    *READS,
+    *OUTCOMES,
+    "seal",
+    "control",
+    "apply_schedule",
+    "spend",
+    "purge",
+    "refusals_due",
+    "note_refusals",
+    "drop_pending",
+    "refuse_unsealed_rows",
+}
 
 _CATALOGUE: Final = """
 with granted as (
@@ -102,7 +132,7 @@ async def test_roles_when_read_then_none_is_strong_and_none_is_another(agency: A
 
 
 async def test_functions_when_they_act_for_another_then_with_a_closed_search_path(agency: Agency) -> None:
-    """A function that runs with its owner's rights looks names up nowhere but in the catalogue; those that write are the sealer's."""
+    """A function that runs with its owner's rights looks names up nowhere but in the catalogue; those that write, or read history, are the sealer's."""
     rows = await agency.fetch(
         "select proname, proowner::regrole::text as owner, prosecdef, coalesce(proconfig, '{}') as settings from pg_proc "
         "where pronamespace = 'ecluse'::regnamespace"
@@ -129,6 +159,11 @@ async def test_functions_when_they_act_for_another_then_with_a_closed_search_pat
         "insert into ecluse.budget_person values ('h', now(), 'x', 'y')",
         "delete from ecluse.budget_person",
         "select from ecluse.budget_person",
+        "select from ecluse.opening",
+        "select from ecluse.opening_default",
+        "select from ecluse.ledger_entry",
+        "select from ecluse.ledger_entry_00000",
+        "select from ecluse.idempotency",
         "update ecluse.budget_count set persons = 0",
         "delete from ecluse.budget_count",
         "insert into ecluse.idempotency values ('c', 'e', 'k', ''::bytea, 1, 0, 1, now(), 0)",
@@ -169,10 +204,29 @@ async def test_functions_when_they_act_for_another_then_with_a_closed_search_pat
     ],
 )
 async def test_gate_role_when_it_writes_past_the_door_then_refused(agency: Agency, statement: str) -> None:
-    """Whoever has the gate's password can't write history, counters, keys, proofs, reads, windows or contracts but through the door."""
+    """Whoever has the gate's password reads no history, and can't write history, counters, keys, proofs, reads, windows or contracts but through the door."""
     async with agency.connected("ecluse_app") as app:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute(statement)
+
+
+async def test_gate_role_when_it_reads_history_then_one_grant_by_its_own_key(agency: Agency) -> None:
+    """The gate's password opens a grant to whoever knows client, address and key, for ten minutes, and finds an entry for whoever knows its name and owner."""
+    earlier = "select fields from ecluse.sealed_before(1::smallint, $1, '/v1/disclosures', $2)"
+    entry = "select index from ecluse.entry_of(1::smallint, $1, $2)"
+    async with at_work(agency, [13]) as desk, at_work(agency, [14]) as other, agency.connected("ecluse_app") as app:
+        disclosure = (await desk.disclose(13, key="mine")).json()["disclosure"]
+        index = (await agency.fetch("select index from ecluse.opening where disclosure_id = $1", disclosure))[0]["index"]
+        guesses = [(other.machine.client, "mine"), (desk.machine.client, "mine%"), (desk.machine.client, None)]
+        opened = [await app.fetch(earlier, *guess) for guess in guesses]
+        found = [await app.fetch(entry, *guess) for guess in ((other.party.name, disclosure), (desk.party.name, "dsc_%"))]
+        own = await app.fetch(earlier, desk.machine.client, "mine")
+        assert [row["index"] for row in await app.fetch(entry, desk.party.name, disclosure)] == [index]
+        await agency.set_clock_offset(agency.offset + timedelta(minutes=12))
+        late = await app.fetch(earlier, desk.machine.client, "mine")
+        await agency.reset_clock()
+    assert (opened, found, late) == ([[]] * 3, [[]] * 2, [])
+    assert [disclosure in row["fields"] for row in own] == [True]
 
 
 async def test_gate_role_when_it_loads_rows_under_an_applied_import_then_refused(agency: Agency) -> None:
@@ -240,10 +294,21 @@ RETENTION: Final = {
     "opening.fields": "person: reference, and what was given in which form; retention 12 months",
     "opening.agent_id": "staff: reference; retention 12 months",
     "agent.label": "staff: how the processor calls its agent; retention: while the contract runs, then 12 months",
+    "contract.applied_by": "staff: who applied it; retention: while the contract runs, then 12 months",
+    "hold.placed_by": "staff: who placed it; retention: while the hold lasts, then 12 months",
+    "schedule_import.actor": "staff: who sent it; retention 12 months",
+    "schedule_request.requested_by": "staff: who sent it; retention: until it is approved or withdrawn, at most 72 hours",
+    "schedule_request.content": "person: the file as it was sent; retention: until it is approved or withdrawn, at most 72 hours",
+    "session_agent.agent_id": "staff: reference; retention 12 months after the session",
     "hold.scope_id": "person: reference when scope is person; retention: while the hold lasts, then 12 months",
     "enrolment.subject_ref": "person: reference; retention 12 months after the course's last session",
     "appointment.subject_ref": "person: reference; retention 12 months after the session",
     "budget_person.subject_ref": "person: reference; retention: until its hour, day or month is over, then at most a day",
+    "outcome.appointment_id": "person: handle; retention 30 days",
+    "outcome.attendance": "person: whether present; retention 30 days",
+    "outcome.level": "person: level reached; retention 30 days",
+    "outcome.agent_id": "staff: reference; retention 30 days",
+    "outcome_key.appointment_id": "person: handle; retention: ten minutes",
 }
 """Every column that holds a person's reference, or names one of a processor's people, and how long."""
 
@@ -273,4 +338,4 @@ async def test_person_references_when_searched_for_then_only_in_columns_of_the_l
             text = f"encode(\"{column}\"::text::bytea, 'escape')"
             if await owner.fetchval(f"select exists (select from ecluse.\"{table}\" where {text} like '%ofii:%')"):  # noqa: S608 - names of the catalogue
                 holding.add(f"{table}.{column}")
-    assert holding == {name for name in RETENTION if not RETENTION[name].startswith("staff")}
+    assert holding == {name for name in RETENTION if RETENTION[name].startswith("person: reference")}

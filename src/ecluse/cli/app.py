@@ -7,11 +7,26 @@ from typing import Annotated, Any
 import typer
 
 from ecluse import __version__
-from ecluse.cli import contract, disclose, doctor, ledger, processor, schedule, show, start
+from ecluse.cli import contract, disclose, doctor, ledger, outcomes, own_keys, processor, sandbox, schedule, show, start
 from ecluse.cli.edge import Edge
 from ecluse.cli.options import flag
 
-_ORDER = ("init", "migrate", "serve", "doctor", "contract", "processor", "schedule", "ledger", "disclose", "demo", "bench")
+_ORDER = (
+    "init",
+    "migrate",
+    "serve",
+    "doctor",
+    "contract",
+    "processor",
+    "schedule",
+    "outcomes",
+    "keys",
+    "ledger",
+    "sandbox",
+    "disclose",
+    "demo",
+    "bench",
+)
 
 
 class Tree(Edge):
@@ -58,8 +73,11 @@ app.command(rich_help_panel=_BEGIN)(start.serve)
 app.command(rich_help_panel=_BEGIN)(doctor.doctor)
 app.add_typer(contract.app, name="contract", rich_help_panel=_RULE)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_RULE)
+app.command(rich_help_panel=_RULE)(outcomes.outcomes)
 app.add_typer(processor.app, name="processor", rich_help_panel=_RULE)
+app.add_typer(own_keys.app, name="keys", rich_help_panel=_BEGIN)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_PROVE)
+app.add_typer(sandbox.app, name="sandbox", rich_help_panel=_TRY)
 app.command(rich_help_panel=_TRY)(disclose.disclose)
 app.command(rich_help_panel=_TRY)(show.demo)
 app.command(rich_help_panel=_TRY, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(show.bench)

@@ -21,6 +21,13 @@ def doctor(
         bool,
         flag("--register-sql", help="Only write keys/register.sql for the register's administrator, from register.toml."),
     ] = False,
+    dba: Annotated[
+        bool,
+        flag(
+            "--dba",
+            help="For the database's administrator: every statement with its plan, locks, connections, rights, timeouts, sizes and growth.",
+        ),
+    ] = False,
     quiet: Annotated[bool, flag("--quiet", help="Show only what is not ok.")] = False,
     folder: Dir = None,
     as_json: Json = False,
@@ -35,6 +42,9 @@ def doctor(
     if register_sql:
         _write_register_sql(screen, installation)
         return
+    if dba:
+        _look_for_dba(screen, installation, quiet=quiet)
+        return
     with screen.working("Looking"):
         parts = _look(installation)
     levels = [line.level.value for part in parts for line in part.lines]
@@ -43,8 +53,7 @@ def doctor(
         if rows:
             screen.table(("level", "where", "found", "mend"), rows, title=f"\n{part.title}")
     fails, warns = levels.count("fail"), levels.count("warn")
-    verdict = f"{fails} to mend, {warns} to look at." if fails or warns else "All is well."
-    screen.say(f"\n{verdict}", style="bold red" if fails else "bold yellow" if warns else "bold green")
+    _verdict(screen, fails, warns)
     screen.answer({"healthy": not fails, "fail": fails, "warn": warns, "parts": parts})
     if fails:
         raise typer.Exit(REFUSED)
@@ -69,6 +78,32 @@ def _look(installation: Installation) -> list[Part]:
             return [files, *asyncio.run(look(reached))]
     except EcluseError as bad:
         return [files, examine.Part(title="Database", lines=(examine.failed("database", bad),))]
+
+
+def _look_for_dba(screen: Screen, installation: Installation, *, quiet: bool) -> None:
+    """Show what a database administrator asks: statements first, then what they take."""
+    from ecluse import install
+    from ecluse.cli import dba
+    from ecluse.cli.dba_page import show
+    from ecluse.cli.reach import run
+
+    with screen.working("Looking"), install.databases(installation) as reached:
+        facts = run(dba.look(installation, reached))
+    levels = [line.level.value for part in facts.parts for line in part.lines] + [each.level.value for each in facts.statements]
+    fails, warns = levels.count("fail"), levels.count("warn")
+    show(screen, facts, quiet=quiet)
+    _verdict(screen, fails, warns)
+    screen.answer(
+        {"healthy": not fails, "fail": fails, "warn": warns, **{name: getattr(facts, name) for name in facts.__struct_fields__}}
+    )
+    if fails:
+        raise typer.Exit(REFUSED)
+
+
+def _verdict(screen: Screen, fails: int, warns: int) -> None:
+    """Say it in a line."""
+    verdict = f"{fails} to mend, {warns} to look at." if fails or warns else "All is well."
+    screen.say(f"\n{verdict}", style="bold red" if fails else "bold yellow" if warns else "bold green")
 
 
 def _write_register_sql(screen: Screen, installation: Installation) -> None:

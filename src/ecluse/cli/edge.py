@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 REFUSED: Final = 1
 WRONG: Final = 2
 
-_WRONG_CODES: Final = frozenset({"register-map-invalid", "key-invalid", "schedule-kind-unknown", "vkey-invalid"})
+_WRONG_CODES: Final = frozenset(
+    {"register-map-invalid", "key-invalid", "schedule-kind-unknown", "schedule-mode-unknown", "vkey-invalid"}
+)
 
 _MENDS: Final[Mapping[str, str]] = {
     "database-unavailable": "Is it running, and reachable from here? `ecluse doctor` looks",

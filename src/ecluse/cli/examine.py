@@ -18,9 +18,9 @@ from ecluse.cli.reach import attributes_of, register_map, translated, unreadable
 from ecluse.cli.screen import counted
 from ecluse.cli.store import log_there, rows_of
 from ecluse.contracts import ContractInvalid, GateState, gate_of, parse_contract
-from ecluse.db import HERE, OLDEST, Connection, refuse_strong_role
+from ecluse.db import OLDEST, Connection, refuse_other_schema, refuse_strong_role
 from ecluse.errors import ConfigurationError, EcluseError
-from ecluse.identity import load_private
+from ecluse.identity import parse_token_keys
 from ecluse.install import LOG_ID, REGISTER_ROLE, Databases
 from ecluse.ledger.errors import LedgerError
 from ecluse.ledger.serve import checkpoint
@@ -29,6 +29,7 @@ from ecluse.register import RegisterMapInvalid
 from ecluse.register.doctor import Level, Line, diagnose
 from ecluse.register.store import SESSION_SETTINGS
 from ecluse.settings import Installation
+from ecluse.web.keyfiles import read_fingerprint_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 SECRETS: Final = (
     "log.key",
     "token.key",
+    "webhook.key",
     "fingerprint.key",
     "db-app.password",
     "db-jobs.password",
@@ -47,7 +49,7 @@ SECRETS: Final = (
 _SIGNERS: Final = ("log.key", "db-jobs.password")
 """Those that only the host that signs needs."""
 
-_CLOCKS_APART: Final = timedelta(seconds=2)
+_CLOCKS_APART: Final = timedelta(seconds=1)
 _CLOCKS_MEND: Final = "Synchronise both: tokens go by this machine's clock, windows by the database's"
 _LATE: Final = timedelta(minutes=1)
 _LOOPBACK: Final = ("http://127.0.0.1", "http://localhost", "http://[::1]")
@@ -90,11 +92,13 @@ def examine_files(installation: Installation) -> Part:
     """Look at settings, folders and keys."""
     lines = [*_settings_lines(installation), *_mode_lines(installation)]
     needed = [name for name in SECRETS if installation.settings.ledger.sign or name not in _SIGNERS]
+    known = {line.where for line in lines}
     for name in needed:
         try:
             installation.secret(name)
         except ConfigurationError as bad:
-            lines.append(failed(f"keys/{name}", bad))
+            if bad.where not in known:
+                lines.append(failed(f"keys/{name}", bad))
     if all(line.level is Level.OK for line in lines if line.where.startswith("keys")):
         lines.append(ok("keys", f"{len(needed)} secrets, for their owner only"))
     return Part(title="Files", lines=(*lines, *_key_lines(installation)))
@@ -118,19 +122,14 @@ def _settings_lines(installation: Installation) -> Iterator[Line]:
 
 
 def _mode_lines(installation: Installation) -> Iterator[Line]:
-    """Look at who may enter the folders and read what lies in ``keys/``."""
+    """Look at who may enter the folders, and read or change the files."""
     for name in _FOLDERS if installation.settings.ledger.sign else _FOLDERS[:1]:
-        folder = installation.folder / name
-        if not folder.is_dir():
+        if not (installation.folder / name).is_dir():
             yield fail(name, "the folder is missing", "Restore it from your backup; never make an empty one")
-        elif folder.stat().st_mode & 0o077:
-            yield fail(name, "others than its owner may enter the folder", f"Run `chmod 700 {name}`")
-        else:
-            yield ok(name, "for its owner only")
-    if installation.keys.is_dir():
-        for path in sorted(installation.keys.iterdir()):
-            if path.name not in SECRETS and path.is_file() and path.stat().st_mode & 0o077:
-                yield fail(f"keys/{path.name}", "others than its owner may read it", f"Run `chmod 600 keys/{path.name}`")
+    loose = [fail(each.where, each.why, each.mend) for each in installation.loose_files()]
+    yield from loose
+    if not loose:
+        yield ok("modes", "settings, keys and state are their owner's, and only its to change")
     handed = [name for name in ("install.sql", "register.sql") if (installation.keys / name).exists()]
     for name in handed:
         yield warn(
@@ -143,22 +142,15 @@ def _mode_lines(installation: Installation) -> Iterator[Line]:
 def _key_lines(installation: Installation) -> Iterator[Line]:
     """Look at whether the keys are what they should be."""
     try:
-        key = load_private(installation.secret("token.key").encode())
-        yield ok("keys/token.key", f"signs tokens with {key.alg.value}")
+        keys, now = parse_token_keys(installation.secret("token.key")), clock.now()
+        coming = sum(key.from_at > now for key in keys)
+        yield ok("keys/token.key", f"{counted(len(keys), 'key', 'keys')} for tokens{', one still to sign' if coming else ''}")
     except EcluseError as bad:
         yield failed("keys/token.key", bad)
     try:
-        versions = [line.partition(":") for line in installation.secret("fingerprint.key").split("\n")]
-    except ConfigurationError:
-        return  # said above
-    if all(
-        version.isdecimal() and len(secret) == 64 and set(secret) <= set("0123456789abcdef") for version, _, secret in versions
-    ):
-        yield ok("keys/fingerprint.key", f"version {versions[-1][0]}")
-    else:
-        yield fail(
-            "keys/fingerprint.key", "a line is not version:64 hexadecimal digits", "Restore it from your safe: never edit a line"
-        )
+        yield ok("keys/fingerprint.key", f"version {max(read_fingerprint_keys(installation))}")
+    except ConfigurationError as bad:
+        yield failed("keys/fingerprint.key", bad)
 
 
 # ── database ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -188,9 +180,8 @@ async def examine_database(installation: Installation, reached: Databases) -> Pa
     for role in roles:
         lines += await _on(installation, reached, role, lambda connection, role=role: _role_lines(connection, role))  # type: ignore[misc] # mypy can't type a lambda's default
     lines += await _on(installation, reached, "ecluse_app", _server_lines)
-    if (installation.keys / "db-owner.password").exists():
-        lines += await _on(installation, reached, "ecluse_owner", _schema_lines)
-    else:
+    lines += await _on(installation, reached, "ecluse_app", _schema_lines)
+    if not (installation.keys / "db-owner.password").exists():
         lines.append(ok("ecluse_owner", "its password is not kept on this machine"))
     return Part(title="Database", lines=tuple(lines))
 
@@ -199,9 +190,8 @@ async def _role_lines(connection: Connection, role: str) -> list[Line]:
     """Refuse a role that could do more than its part."""
     try:
         await refuse_strong_role(connection)
-    except ConfigurationError:
-        mend = f"alter role {role} nosuperuser nocreaterole nobypassrls noreplication; take ownership and memberships away"
-        return [fail(role, "is a superuser, owns objects or may act as an owner", mend)]
+    except ConfigurationError as strong:
+        return [fail(role, strong.why, strong.mend)]
     return [ok(role, "signs in; owns nothing and may become nobody")]
 
 
@@ -216,19 +206,16 @@ async def _server_lines(connection: Connection) -> list[Line]:
         ok("durability", f"fsync on, synchronous_commit {row['synchronous_commit']}") if not weak
         else fail("durability", f"{', '.join(weak)} is off: a sealed entry could be lost", f"Set {', '.join(weak)} on"),
         ok("clocks", "this machine and the database agree") if apart <= _CLOCKS_APART
-        else warn("clocks", f"this machine and the database are {apart.total_seconds():.0f} s apart", _CLOCKS_MEND),
+        else warn("clocks", f"this machine and the database are {apart.total_seconds():.1f} s apart", _CLOCKS_MEND),
     ]  # fmt: skip
 
 
 async def _schema_lines(connection: Connection) -> list[Line]:
     """Compare the migrations that ran with those of this release."""
-    applied = {row["migration_id"] for row in await rows_of(connection, "migrations_applied")}
-    ours = {path.stem for path in (HERE / "migrations").glob("*.sql")}
-    if ours - applied:
-        return [fail("schema", f"{len(ours - applied)} migrations of this release are missing", "Run `ecluse migrate`")]
-    if applied - ours:
-        return [fail("schema", "it is of a later release than this program", "Install that release: a schema does not go back")]
-    return [ok("schema", f"at this release ({len(ours)} migrations)")]
+    try:
+        return [ok("schema", f"at this release ({await refuse_other_schema(connection)} migrations)")]
+    except ConfigurationError as other:
+        return [fail("schema", other.why, other.mend)]
 
 
 # ── log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from ecluse.cli.adopt import adopt
 from ecluse.cli.edge import REFUSED
 from ecluse.cli.options import Dir, Json
 from ecluse.cli.screen import Screen, local_time
@@ -184,7 +185,7 @@ async def _fork(connection: Connection, origin: str, vkey: str, note: str) -> st
     head = await checkpoint(connection, LOG_ID)
     differs = f"the log does not extend it: one of its first {old.size} entries was another"
     if head is None or head.size < old.size:  # signed and not published: a crash in between, or entries were lost
-        root = await _root_of_entries(connection, old.size)
+        root = await root_of_entries(connection, old.size)
         return (
             "" if root == old.root else differs if root else f"it covers {old.size} entries, the log has fewer: entries were lost"
         )
@@ -196,7 +197,7 @@ async def _fork(connection: Connection, origin: str, vkey: str, note: str) -> st
     return ""
 
 
-async def _root_of_entries(connection: Connection, size: int) -> bytes | None:
+async def root_of_entries(connection: Connection, size: int) -> bytes | None:
     """Return the root over the first ``size`` entries, hashed anew; None where there are not so many. About 2 s a million."""
     from ecluse.install import LOG_ID
     from ecluse.ledger.serve import query
@@ -247,6 +248,9 @@ def _show_report(screen: Screen, report: Report, forks: dict[str, str]) -> None:
             "against": forks,
         }
     )
+
+
+app.command()(adopt)
 
 
 @app.command("check-proof")

@@ -61,9 +61,3 @@ select
   current_setting('synchronous_commit') as synchronous_commit,
   current_setting('server_version_num')::integer / 10000 as major,
   clock_timestamp() as now;
-
--- name: migrations_applied()
--- Which migrations the database has; asked as the owner.
-select m.migration_id
-from public._pogo_migration m
-where m.schema_name = 'ecluse';

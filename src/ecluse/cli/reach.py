@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +40,11 @@ def load(folder: Path | None, **options: object) -> Installation:
 
 
 def actor() -> str:
-    """Name who does it, as the ledger's entries shall say: the account of the operating system."""
-    return f"cli:{getpass.getuser()}"
+    """Name who does it, as the ledger's entries shall say: the account of the operating system, not what the environment says of it."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # an account without a name, as in some containers
+        return f"cli:{os.getuid()}"
 
 
 @contextmanager
@@ -110,9 +113,12 @@ def run(work: Awaitable[T]) -> T:
 def read_bytes(path: Path) -> bytes:
     """Read a file that was named on the command line."""
     try:
-        if path.stat().st_size > MOST_FILE_BYTES:
+        with path.open("rb") as stream:
+            # a pipe has no size: neither is read further than this
+            content = None if path.stat().st_size > MOST_FILE_BYTES else stream.read(MOST_FILE_BYTES + 1)
+        if content is None or len(content) > MOST_FILE_BYTES:
             raise ConfigurationError(str(path), "it is larger than 256 MiB", "Cut it into several files")
-        return path.read_bytes()
+        return content
     except OSError as bad:
         raise ConfigurationError(
             str(path), f"it can't be read ({bad.strerror})", "Name a file that is there and readable"

@@ -73,6 +73,14 @@ class Calls(Exchanger):
         """Read the places moved or cancelled since ``after``, the mark the last answer gave."""
         return self.call("GET", "/v1/changes", query={"after": after})
 
+    def outcome(
+        self, appointment: str, attendance: str, *, level: str | None = None, agent: str | None = None
+    ) -> Exchange[dict[str, Json]]:
+        """Say, or correct, how an appointment ended: ``attendance``, and of a course the ``level`` reached; ``agent``: who says it."""
+        body: dict[str, Json] = {"attendance": attendance}
+        body |= {name: value for name, value in (("level", level), ("agent", agent)) if value is not None}
+        return self.call("POST", f"/v1/appointments/{quote(appointment, safe='')}/outcome", body=body, once=True)
+
     def budget(self) -> Exchange[dict[str, Json]]:
         """Read what is left of the contract's ceilings."""
         return self.call("GET", "/v1/budget")

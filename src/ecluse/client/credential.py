@@ -12,6 +12,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -38,7 +39,7 @@ class Credential:
         """Take the key from PEM; raise ``ConfigurationError`` if it is not a key the gate can accept."""
         try:
             key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise _unusable() from None
         self._key: ECKey | OKPKey
         if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):

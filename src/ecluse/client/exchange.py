@@ -5,9 +5,8 @@ the synchronous and asynchronous fronts only carry out steps. One rule of retryi
 
 - no answer (connection lost or timed out): again, with a new proof and the same ``Idempotency-Key``;
 - a problem that says to come again (`RETRYABLE`: 503, and 404 ``not-published`` in an entry's first second): again;
-- 429 with ``Retry-After`` of at most 30 s: again after it;
 - 401 ``invalid_token``: once more, with a new token;
-- anything else is final.
+- anything else is final, a 429 too: it says that refusals were asked again in a loop, and one more would not help.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from ecluse.errors import ConfigurationError
 
 RETRYABLE: Final = frozenset({"ledger-unavailable", "register-unavailable", "busy", "not-published"})
 RENEW_BEFORE: Final = timedelta(seconds=30)
-LONGEST_WAIT_SECONDS: Final = 30.0
 FIRST_BACKOFF_SECONDS: Final = 0.1
 _PLAIN_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -180,9 +178,6 @@ class Exchanger:
     def _wait(self, answer: Answer, attempt: int) -> Pause | None:
         if answer.status in {404, 503} and problem_code(answer) in RETRYABLE:
             return self.pause(attempt)
-        after = answer.headers.get("retry-after", "")
-        if answer.status == 429 and after.isascii() and after.isdigit() and len(after) < 6 and int(after) <= LONGEST_WAIT_SECONDS:
-            return Pause(float(after) + self.pause(0).seconds)
         return None
 
     def _discover(self) -> Exchange[tuple[str, str]]:

@@ -116,6 +116,12 @@ class Client(_Front):
         """Read the places moved or cancelled since ``after``."""
         return self._run(self._calls.changes(after))
 
+    def outcome(
+        self, appointment: str, attendance: str, *, level: str | None = None, agent: str | None = None
+    ) -> dict[str, Json]:
+        """Say, or correct, how an appointment ended; raise ``Refused`` if the gate refuses."""
+        return self._run(self._calls.outcome(appointment, attendance, level=level, agent=agent))
+
     def budget(self) -> dict[str, Json]:
         """Read what is left of the contract's ceilings."""
         return self._run(self._calls.budget())
@@ -203,6 +209,12 @@ class AsyncClient(_Front):
     async def changes(self, after: str) -> dict[str, Json]:
         """Read the places moved or cancelled since ``after``."""
         return await self._run(self._calls.changes(after))
+
+    async def outcome(
+        self, appointment: str, attendance: str, *, level: str | None = None, agent: str | None = None
+    ) -> dict[str, Json]:
+        """Say, or correct, how an appointment ended; raise ``Refused`` if the gate refuses."""
+        return await self._run(self._calls.outcome(appointment, attendance, level=level, agent=agent))
 
     async def budget(self) -> dict[str, Json]:
         """Read what is left of the contract's ceilings."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 NOTE_CHARACTERS: Final = 65_536
 _ED25519: Final = b"\x01"
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_KEY_NAME: Final = re.compile(r"[^\s+]+")
+_MAX_SIZE: Final = 2**63 - 1
 _HASH_BYTES: Final = 32
 
 
@@ -59,7 +62,7 @@ def parse_vkey(vkey: str) -> LogKey:
 def open_checkpoint(note: str, key: LogKey) -> Checkpoint:
     """Check a signed checkpoint by the pinned key and read it; raise ``ReceiptBroken``."""
     text, separator, signatures = note.rpartition("\n\n")
-    if not separator or len(note) > NOTE_CHARACTERS or not signatures.endswith("\n"):
+    if not separator or len(note) > NOTE_CHARACTERS or not signatures.endswith("\n") or _CONTROL.search(note):
         raise ReceiptBroken("the checkpoint is not a signed note")
     signed = text + "\n"
     found = [_verified(line, signed, key) for line in signatures[:-1].split("\n")]
@@ -67,9 +70,12 @@ def open_checkpoint(note: str, key: LogKey) -> Checkpoint:
         raise ReceiptBroken("the checkpoint is not signed by the pinned key")
     lines = text.split("\n")
     root = _base64(lines[2]) if len(lines) >= 3 else None
-    if root is None or len(root) != _HASH_BYTES or _DECIMAL.fullmatch(lines[1]) is None or not lines[0]:
+    if root is None or len(root) != _HASH_BYTES or _DECIMAL.fullmatch(lines[1]) is None or "" in lines:
         raise ReceiptBroken("the checkpoint is not origin, size and root")
-    return Checkpoint(origin=lines[0], size=int(lines[1]), root=root)
+    size = int(lines[1])
+    if size > _MAX_SIZE or (size == 0 and root != sha256().digest()):
+        raise ReceiptBroken("the checkpoint is not origin, size and root")
+    return Checkpoint(origin=lines[0], size=size, root=root)
 
 
 def check_inclusion(index: int, leaf_hash: bytes, path: Sequence[bytes], checkpoint: Checkpoint) -> None:
@@ -96,7 +102,7 @@ def check_inclusion(index: int, leaf_hash: bytes, path: Sequence[bytes], checkpo
 def _verified(line: str, signed: str, key: LogKey) -> bool:
     """Tell whether a signature line is the pinned key's; raise if it is and does not verify."""
     parts = line.split(" ")
-    if len(parts) != 3 or parts[0] != "\u2014":
+    if len(parts) != 3 or parts[0] != "\u2014" or _KEY_NAME.fullmatch(parts[1]) is None:
         raise ReceiptBroken("a signature line is malformed")
     raw = _base64(parts[2])
     if raw is None or len(raw) < 5:

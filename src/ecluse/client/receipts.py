@@ -55,7 +55,12 @@ def check_receipt(disclosed: Disclosed) -> None:
 def open_receipt(receipt: Receipt) -> dict[str, Json]:
     """Return the fields that an opening shows, once it leads to the leaf hash; raise ``ReceiptBroken`` if it does not."""
     opening = receipt.opening
-    if set(opening) != {"v", "k", "h", "fields"} or opening["v"] != 1 or opening["v"] is True or opening["k"] != "decision":
+    if (
+        set(opening) != {"v", "k", "h", "fields"}
+        or type(opening["v"]) is not int
+        or opening["v"] != 1
+        or opening["k"] != "decision"
+    ):
         raise ReceiptBroken("the opening is not of a decision, version 1")
     hour, fields = opening["h"], opening["fields"]
     if not isinstance(hour, str) or _HOUR.fullmatch(hour) is None or not isinstance(fields, list):

@@ -10,11 +10,13 @@ import msgspec
 
 from ecluse import clock, ids
 from ecluse.client import ClientError, Session
+from ecluse.client.model import Json
 from ecluse.demo import thief
 from ecluse.demo.expected import GRANTED
 from ecluse.demo.model import Part
 from ecluse.demo.office import Office
 
+_MOST_PAGES: Final = 100
 NOT_CONTRACTED: Final = "nationality"
 """In the register, and in no contract of the demo."""
 
@@ -187,13 +189,20 @@ async def _read_until_spent(office: Office, session: Session, place: str) -> Non
 
 
 async def _hear_changes(office: Office, session: Session) -> str | None:
-    """Ask what changed: the moved session and a cancelled place, and nothing else. Return the place's handle."""
-    try:
-        changes = (await office.client.changes("0"))["changes"]
-    except ClientError as error:
-        office.journal.note("changes", office.id, f"error:{error.code}")
-        return None
-    told = [one for one in changes if isinstance(one, dict)] if isinstance(changes, list) else []
+    """Ask what changed since the day was planned: the moved session and a cancelled place, and nothing else. Return the place's handle."""
+    told: list[dict[str, Json]] = []
+    mark = "0"
+    for _ in range(_MOST_PAGES):
+        try:
+            answer = await office.client.changes(mark)
+        except ClientError as error:
+            office.journal.note("changes", office.id, f"error:{error.code}")
+            return None
+        page = answer["changes"]
+        told += [one for one in page if isinstance(one, dict) and one["kind"] != "added"] if isinstance(page, list) else []
+        if not answer["more"]:
+            break
+        mark = str(answer["next"])
     moved = [one["session"] for one in told if one["kind"] == "moved"]
     cancelled = [one["appointment"] for one in told if one["kind"] == "cancelled"]
     right = moved == [session.id] and len(cancelled) == 1 and len(told) == 2

@@ -7,7 +7,7 @@ writes nothing but through ``ledger``'s ``seal``.
 from ecluse.disclosure.compose import FingerprintKey
 from ecluse.disclosure.door import Door
 from ecluse.disclosure.errors import Busy, ClockUntrustedNow, DoorError, LedgerUnavailable, RegisterGone
-from ecluse.disclosure.model import Answer, Delivered, Delivery, Denied, Proven, Replayed, Request
+from ecluse.disclosure.model import Answer, Delivered, Delivery, Denied, Flooded, Proven, Replayed, Request
 from ecluse.disclosure.terms import Client, Snapshot
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Door",
     "DoorError",
     "FingerprintKey",
+    "Flooded",
     "LedgerUnavailable",
     "Proven",
     "RegisterGone",

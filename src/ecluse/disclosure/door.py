@@ -17,8 +17,8 @@ A caller that goes away cancels nothing: the batch belongs to the door. Owned by
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -28,15 +28,20 @@ from ecluse.contracts import Contract
 from ecluse.db import LOST, Connection, Pool
 from ecluse.disclosure.compose import FingerprintKey, opening_of, release
 from ecluse.disclosure.errors import Busy, ClockUntrustedNow, DoorError, LedgerUnavailable, RegisterGone
-from ecluse.disclosure.model import Answer, Delivered, Denied, Plan, Replayed, Request
-from ecluse.disclosure.plan import Facts, Planner, Waiting, facts_of
+from ecluse.disclosure.floods import Floods
+from ecluse.disclosure.model import Answer, Delivered, Denied, Flooded, Plan, Replayed, Request
+from ecluse.disclosure.plan import Facts, Planner, facts_of
+from ecluse.disclosure.rows import counted_row, rows_of
 from ecluse.disclosure.terms import Snapshot, load_snapshot
+from ecluse.disclosure.turns import Turns, Waiting
 from ecluse.events import describe
 from ecluse.ledger import leaf_hash
+from ecluse.ledger.errors import CommitUncertain
 from ecluse.ledger.store import Sealed, SealRow, seal
 from ecluse.policy import Reason
 from ecluse.register import AttributeType
 from ecluse.register.store import Register
+from ecluse.settings import Door as Limits
 
 log: Final = structlog.get_logger("ecluse.disclosure")
 
@@ -58,14 +63,15 @@ class Door:
 
     def __init__(
         self, ledger: Pool, register: Register, attributes: Mapping[str, AttributeType], keys: Mapping[int, FingerprintKey], zone: ZoneInfo, *,
-        log_id: int = 1, batch: int = 64, queue: int = 2000, flights: int = 3, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
+        log_id: int = 1, limits: Limits, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
     ) -> None:  # fmt: skip
         """Build a door over a ledger pool (role ``ecluse_app``) and a register. ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
         self._ledger, self._attributes, self._zone = ledger, attributes, zone
         self._planner = Planner(register, attributes, keys, log_id=log_id, random_bytes=random_bytes, new_id=new_id)
-        self._log_id, self._batch, self._queue_most = log_id, batch, queue
-        self._queue: deque[Waiting] = deque()
-        self._flights = flights
+        self._log_id, self._batch = log_id, limits.batch
+        self._queue = Turns(limits.queue, limits.queue_each)
+        self._floods = Floods(limits.refusals_per_minute)
+        self._flights = limits.flights
         self._flying = 0
         self._lingering: asyncio.TimerHandle | None = None
         self._snapshot: Snapshot | None = None
@@ -76,11 +82,9 @@ class Door:
     # ── for callers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
     async def ask(self, request: Request) -> Answer:
         """Put a request through the door. Raises `DoorError` leaves; whatever is returned is sealed (a `Replayed` decided nothing)."""
-        if len(self._queue) >= self._queue_most:
-            raise Busy
         waiting = Waiting(request, asyncio.get_running_loop().create_future())
+        self._queue.put(waiting)
         waiting.answer.add_done_callback(_retrieved)
-        self._queue.append(waiting)
         self._launch()
         # a caller that is cancelled takes this future with it, and leaves its request to the batch
         return await waiting.answer
@@ -136,12 +140,12 @@ class Door:
         """Carry one batch from queue to answers."""
         # one turn of the loop lets requests that arrived in the same instant share the commit
         await asyncio.sleep(0)
-        batch = self._take()
+        batch = self._queue.take(self._batch)
         try:
             await self._carry(batch)
         except DoorError as failed:
             _fail(batch, failed)
-        except LOST:
+        except (*LOST, CommitUncertain):
             _fail(batch, LedgerUnavailable())
         except Exception as bug:  # noqa: BLE001 - the edge of the batch: callers must not wait for ever, and a driver's text must not be printed
             log.error("door:batch:failed", size=len(batch), **describe(bug))  # noqa: TRY400 - a trace would print the driver's text
@@ -157,33 +161,7 @@ class Door:
             return
         for waiting in batch:
             waiting.alone = True
-        self._queue.extendleft(reversed(batch))
-
-    def _take(self) -> list[Waiting]:
-        """Take the next batch: at most ``batch`` asks, no proof and no idempotency key twice; a sheet, or one of a spoilt batch, alone."""
-        taken: list[Waiting] = []
-        proofs: set[bytes] = set()
-        keys: set[tuple[str, str, str]] = set()
-        deferred: list[Waiting] = []
-        while self._queue and len(taken) < self._batch:
-            waiting = self._queue.popleft()
-            request = waiting.request
-            key = (request.proven.client, request.endpoint, request.key) if request.key is not None else None
-            if request.session is not None or waiting.alone:
-                if taken:
-                    self._queue.appendleft(waiting)
-                    break
-                taken.append(waiting)
-                break
-            if request.proven.digest in proofs or (key is not None and key in keys):
-                deferred.append(waiting)
-                continue
-            proofs.add(request.proven.digest)
-            if key is not None:
-                keys.add(key)
-            taken.append(waiting)
-        self._queue.extendleft(reversed(deferred))
-        return taken
+        self._queue.put_back(batch)
 
     async def _carry(self, batch: Sequence[Waiting]) -> None:
         """Gather, plan, seal, settle."""
@@ -196,12 +174,24 @@ class Door:
             # where the register is gone, what needs none of it is still decided and sealed
             _fail([waiting for waiting, group in zip(batch, planned, strict=True) if group is None], RegisterGone())
             kept = [(waiting, group) for waiting, group in zip(batch, planned, strict=True) if group is not None]
-            rows = [row for waiting, group in kept for row in _rows(waiting.request, group)]
+            groups = [self._rows(waiting.request, group, at) for waiting, group in kept]
+            rows = [row for group in groups for row in group]
             sheet = batch[0].request.session is not None
             sealed = await seal(connection, self._log_id, snapshot.control_seq, at, rows, atomic=sheet) if rows else []
         done = iter(sealed)
-        for waiting, group in kept:
-            self._settle(waiting, group, [next(done) for _ in group])
+        for (waiting, group), sent in zip(kept, groups, strict=True):
+            outcomes = [next(done) for _ in sent]
+            try:
+                self._settle(waiting, group, outcomes, at)
+            except Exception as bug:  # noqa: BLE001 - it is sealed: whoever is not answered asks again with the same key, and nobody is sent round
+                log.error("door:release:failed", **describe(bug))  # noqa: TRY400 - a trace would print the driver's text
+                _fail([waiting], LedgerUnavailable())
+
+    def _rows(self, request: Request, plans: Sequence[Plan], at: datetime) -> list[SealRow]:
+        """Write a request as the seal takes it: its entries, or a mere count where its client is refused too often."""
+        if all(plan.kind == "refuse" for plan in plans) and self._floods.over(request.proven.client, at):
+            return [counted_row(request)]
+        return rows_of(request, plans)
 
     # 1 ── gather ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
     async def _gather(self, connection: Connection, batch: Sequence[Waiting]) -> tuple[list[Facts], Snapshot]:
@@ -228,10 +218,13 @@ class Door:
             return self._snapshot
 
     # 4 ── release ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _settle(self, waiting: Waiting, plans: Sequence[Plan], sealed: Sequence[Sealed]) -> None:
-        """Answer one request by what its rows became, or send it round again."""
+    def _settle(self, waiting: Waiting, plans: Sequence[Plan], sealed: Sequence[Sealed], at: datetime) -> None:
+        """Answer one request by what its rows became, or send it round again. ``at``: when it was planned."""
         words = {row.outcome for row in sealed}
-        if words <= {"sealed", "redelivered"}:
+        self._floods.learn(waiting.request.proven.client, sealed[0].refusals, at)
+        if words == {"counted"}:
+            _answer(waiting, Flooded(seconds=60 - at.second))
+        elif words <= {"sealed", "redelivered"}:
             for plan, row in zip(plans, sealed, strict=True):
                 plan.index = row.index if row.outcome == "sealed" else plan.index
             _answer(waiting, _answer_of(waiting.request, plans, again="redelivered" in words))
@@ -247,7 +240,7 @@ class Door:
             if waiting.plans >= PLANS:
                 _fail([waiting], Busy())
                 return
-            self._queue.appendleft(waiting)
+            self._queue.put_back([waiting])
             self._launch()
 
 
@@ -263,42 +256,6 @@ def _budget_word(scope: str) -> str:
     """Name a spent budget for the caller: ``reads`` or a ceiling of its own contract."""
     unit, _, rest = scope.partition(":")
     return "reads-per-appointment" if scope == "reads" else _BUDGET_WORDS[f"{unit}:{rest.partition(':')[0]}"]
-
-
-def _rows(request: Request, plans: Sequence[Plan]) -> list[SealRow]:
-    """Write a request's plans as the seal takes them.
-
-    The proof rides on the first row. The idempotency key rides on the first row that releases something and counts the rows from there on.
-    """
-    keyed = next((rank for rank, plan in enumerate(plans) if plan.kind != "refuse"), -1)
-    rows = []
-    for rank, plan in enumerate(plans):
-        granted, first = plan.granted, rank == 0
-        rows.append(
-            SealRow(
-                kind=plan.kind,
-                valid_from=granted.valid_from if granted else None,
-                valid_until=granted.valid_until if granted else None,
-                slot=request.proven.slot if first else None,
-                proof=request.proven.digest if first else None,
-                client=request.proven.client,
-                endpoint=request.endpoint,
-                key=request.key if rank == keyed else None,
-                body_hash=request.body_hash,
-                entries=len(plans) - rank,
-                index=plan.index if plan.kind == "redeliver" else None,
-                processor=plan.ask.processor,
-                handle=plan.ask.appointment,
-                max_reads=plan.max_reads,
-                subject=plan.place.subject_ref if plan.place else None,
-                agent=plan.ask.agent,
-                disclosure=plan.disclosure,
-                event=plan.event,
-                committed=plan.committed,
-                spends=tuple((budget.unit, budget.scope, budget.limit) for budget in plan.budgets),
-            )
-        )
-    return rows
 
 
 def _answer_of(request: Request, plans: Sequence[Plan], *, again: bool) -> Answer:

@@ -72,7 +72,13 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """The proof was used before: authentication failed, nothing was decided."""
 
 
-Answer = Delivered | Denied | Replayed
+class Flooded(msgspec.Struct, frozen=True, kw_only=True):
+    """It was refused, and its client is refused so often that refusals are only counted. ``seconds``: until they are sealed one by one again."""
+
+    seconds: int
+
+
+Answer = Delivered | Denied | Flooded | Replayed
 
 
 class Plan(msgspec.Struct, kw_only=True):

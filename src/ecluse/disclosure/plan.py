@@ -6,7 +6,6 @@ no lock held.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -17,36 +16,20 @@ import msgspec
 from ecluse.contracts import Form
 from ecluse.db import Connection
 from ecluse.disclosure.compose import SALTS, FingerprintKey, Given, compose_grant, compose_refusal, give, value_digest, value_salt
-from ecluse.disclosure.model import Answer, Plan, Request
+from ecluse.disclosure.model import Plan, Request
 from ecluse.disclosure.terms import Snapshot
+from ecluse.disclosure.turns import Waiting
 from ecluse.ledger import Event, commit, fields_of
 from ecluse.policy import Ask, Decision, Effect, Granted, Hold, Place, Reason, Refused, Terms, Undetermined, decide
 from ecluse.register import AttributeType, RegisterUnavailable, Row, Unreadable
 from ecluse.register.store import Register
+from ecluse.sandbox import PROCESSORS as SANDBOX
+from ecluse.sandbox import read_people
 
-OPENINGS: Final = """
-select index, fields, salts from ecluse.opening
-where log_id = $1::smallint and index >= $2 and index < $2 + $3 and sealed_at = $4 order by index
-"""
-_Rows: TypeAlias = dict[tuple[str, ...], Mapping[str, Row]]
+OPENINGS: Final = "select index, fields, salts from ecluse.sealed_before($1::smallint, $2, $3, $4)"
+_Source: TypeAlias = tuple[bool, tuple[str, ...]]
+_Rows: TypeAlias = dict[_Source, Mapping[str, Row]]
 _holds: Final = msgspec.json.Decoder(list[tuple[str, str, float, float | None]]).decode
-
-
-class Waiting:
-    """One request on its way. Owned by the queue, then by one batch at a time.
-
-    ``forced``: the seal refused it for this reason. ``alone``: its batch was spoilt, so it goes without neighbours.
-    """
-
-    __slots__ = ("alone", "answer", "forced", "plans", "request")
-
-    def __init__(self, request: Request, answer: asyncio.Future[Answer]) -> None:
-        """Wait for ``answer``."""
-        self.request = request
-        self.answer = answer
-        self.plans = 0
-        self.alone = False
-        self.forced: tuple[Reason, str, dict[str, object]] | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,21 +127,28 @@ class Planner:
             waiting.plans += 1
             drafts.append([_draft(waiting, ask, next(places), snapshot) for ask in waiting.request.asks])
         try:
-            rows = await self._read([draft for group in drafts for draft in group])
+            rows = await self._read(connection, [draft for group in drafts for draft in group])
         except RegisterUnavailable:
             rows = None
         return [await self._compose_all(connection, group, rows) for group in drafts]
 
-    async def _read(self, drafts: Sequence[Draft]) -> _Rows:
+    async def _read(self, connection: Connection, drafts: Sequence[Draft]) -> _Rows:
         """Read the register's rows of all grants, one statement for each set of attributes asked.
 
         So nobody's answer depends on what a neighbour in the batch asked, and of no person more is read than was asked.
         """
-        wanted: dict[tuple[str, ...], dict[str, None]] = {}
+        wanted: dict[_Source, dict[str, None]] = {}
         for draft in drafts:
             if isinstance(draft.decision, Granted) and draft.facts.place is not None:
-                wanted.setdefault(draft.ask.attributes, {})[draft.facts.place.subject_ref] = None
-        return {names: await self._register.read(tuple(refs), frozenset(names)) for names, refs in wanted.items()}
+                wanted.setdefault(_source_of(draft), {})[draft.facts.place.subject_ref] = None
+        return {source: await self._read_from(connection, source, tuple(refs)) for source, refs in wanted.items()}
+
+    async def _read_from(self, connection: Connection, source: _Source, refs: tuple[str, ...]) -> Mapping[str, Row]:
+        """Read these people's attributes where they are: the sandbox's in its own table, all others in the register."""
+        invented, names = source
+        if invented:
+            return await read_people(connection, refs, {name: self._kinds[name] for name in names})
+        return await self._register.read(refs, frozenset(names))
 
     async def _compose_all(self, connection: Connection, drafts: Sequence[Draft], rows: _Rows | None) -> list[Plan] | None:
         """Compose one request's entries; a request whose key stands for an earlier grant is answered from that grant's openings."""
@@ -168,13 +158,14 @@ class Planner:
         retried = first is not None and first.body_hash == drafts[0].request.body_hash
         earlier: dict[str, tuple[int, list[tuple[str, object]], bytes]] = {}
         if first is not None and retried:
-            for record in await connection.fetch(OPENINGS, self._log_id, first.index, first.entries, first.sealed_at):
+            asked = drafts[0].request
+            for record in await connection.fetch(OPENINGS, self._log_id, asked.proven.client, asked.endpoint, asked.key):
                 fields = fields_of(record["fields"])
                 if "values" in dict(fields):  # a place that a roll-call refused has none to give again
                     earlier[str(dict(fields)["appointment"])] = (record["index"], fields, record["salts"])
         plans = []
         for draft in drafts:
-            given = self._given(draft, (rows or {}).get(draft.ask.attributes, {}))
+            given = self._given(draft, (rows or {}).get(_source_of(draft), {}))
             if isinstance(given, Plan):
                 plans.append(given)
             elif draft.ask.appointment in earlier:
@@ -252,6 +243,11 @@ class Planner:
             draft.ask, draft.facts.place, draft.terms, reason, reasons, told,
             at=draft.facts.at, disclosure=self._new_id("dsc"), event=event, salts=self._random(SALTS),
         )  # fmt: skip
+
+
+def _source_of(draft: Draft) -> _Source:
+    """Return where an ask is read: whose people (the sandbox's, by the asking processor alone) and which attributes."""
+    return draft.ask.processor in SANDBOX, draft.ask.attributes
 
 
 def _key_version(fingerprints: object) -> int:

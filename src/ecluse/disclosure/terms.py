@@ -27,6 +27,7 @@ _TEXTS: Final = "select distinct on (hash) hash, text from ecluse.contract where
 _HOLDS: Final = """
 select id, scope, scope_id, effect, from_at, nullif(until_at, 'infinity') as until_at from ecluse.hold
 where released_at is null and scope in ('processor', 'client', 'agent', 'contract') -- named, not "all but person": the index is by scope
+order by from_at, id
 """
 
 

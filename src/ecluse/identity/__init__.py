@@ -11,6 +11,7 @@ from ecluse.identity.keys import PrivateKey, generate_private, load_private, par
 from ecluse.identity.metadata import key_set, server_metadata
 from ecluse.identity.model import Algorithm, Proof, PublicKey, Spent, Token
 from ecluse.identity.proofs import ProofChecker
+from ecluse.identity.ring import TokenRing, parse_token_keys, with_successor, write_token_keys
 from ecluse.identity.tokens import TokenChecker, TokenIssuer
 
 __all__ = [
@@ -29,12 +30,16 @@ __all__ = [
     "TokenChecker",
     "TokenInvalid",
     "TokenIssuer",
+    "TokenRing",
     "check_assertion",
     "check_bound",
     "generate_private",
     "key_set",
     "load_private",
     "parse_public_jwk",
+    "parse_token_keys",
     "peek_client_id",
     "server_metadata",
+    "with_successor",
+    "write_token_keys",
 ]

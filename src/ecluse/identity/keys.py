@@ -11,10 +11,10 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, thumbprint
 
@@ -64,6 +64,14 @@ class PrivateKey:
         """Return a compact JWS over ``claims``; ``alg`` is set by the key (``Ed25519`` rather than ``EdDSA``, RFC 9864)."""
         name = "ES256" if self.alg is Algorithm.ES256 else "Ed25519"
         return jws.serialize_compact({**header, "alg": name}, claims, self._key, algorithms=[name])
+
+    def sign_es256(self, message: bytes) -> bytes:
+        """Return ``r || s``, 64 bytes (RFC 7518 §3.4, RFC 9421 §3.3.4); raise ``KeyInvalid`` for a key of another kind."""
+        key = self._key.private_key
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise KeyInvalid("only an ES256 key signs so")
+        r, s = decode_dss_signature(key.sign(message, _ES256))
+        return r.to_bytes(_COORDINATE_BYTES, "big") + s.to_bytes(_COORDINATE_BYTES, "big")
 
 
 def parse_public_jwk(obj: object) -> PublicKey:
@@ -125,7 +133,7 @@ def load_private(pem: bytes) -> PrivateKey:
     """Load a private key from PKCS#8 PEM; raise ``KeyInvalid`` if it is not one of ours (the message never quotes the file)."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyInvalid("not an unencrypted PKCS#8 private key in PEM") from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
         raise KeyInvalid("only the curves P-256 and Ed25519 are accepted")

@@ -117,7 +117,7 @@ class LedgerBehind(SignerError):
         """Say ``why``; ``signed_size`` was signed last, ``size`` was to be signed."""
         super().__init__(
             f"{why}: signed up to {signed_size}, asked to sign {size}. Nothing is signed. "
-            "If the database was rolled back, run: ecluse ledger succeed"
+            "Bring the lost entries back from a standby or backup; if there is none, stop, keep everything, and tell security"
         )
         self.why, self.signed_size, self.size = why, signed_size, size
 
@@ -131,7 +131,7 @@ class StateMissing(SignerError):
         """Carry the file's ``name``."""
         super().__init__(
             f"{name} is missing: the signer does not know what it signed last and signs nothing. "
-            "Put the file back, or take over a witnessed checkpoint with: ecluse ledger adopt"
+            "Put the file back, or take over the newest checkpoint that anybody kept with: ecluse ledger adopt FILE"
         )
         self.name = name
 
@@ -143,7 +143,9 @@ class StateInvalid(SignerError):
 
     def __init__(self, name: str, why: str) -> None:
         """Carry the file's ``name`` and ``why`` it is refused."""
-        super().__init__(f"{name}: {why}. Put the right file back, or take over a witnessed checkpoint with: ecluse ledger adopt")
+        super().__init__(
+            f"{name}: {why}. Put the right file back, or take over the newest checkpoint that anybody kept with: ecluse ledger adopt FILE"
+        )
         self.name, self.why = name, why
 
 

@@ -70,6 +70,7 @@ class Event(StrEnum):
     PERSON_UNDETERMINED = "disclosure:person:undetermined"
     SHEET_GRANTED = "disclosure:sheet:granted"
     SHEET_REFUSED = "disclosure:sheet:refused"
+    REFUSALS_COUNTED = "disclosure:refusals:counted"
     LOG_OPENED = "control:log:opened"
     PROCESSOR_ADDED = "control:processor:added"
     AGENT_ADDED = "control:agent:added"
@@ -165,7 +166,7 @@ def leaf_from_opening(fields: str, salts: bytes) -> bytes:
     """
     try:
         pairs = _pairs.decode(fields)
-    except msgspec.DecodeError as bad:
+    except (msgspec.DecodeError, RecursionError) as bad:
         raise ValueError("not a list of named fields") from bad
     ranks = [_RANK.get(name, -1) for name, _ in pairs]
     if len(pairs) < 2 or ranks[:2] != [0, 1] or -1 in ranks or ranks != sorted(set(ranks)):

@@ -63,9 +63,14 @@ order by c.size desc
 limit 1;
 
 -- name: publish(log_id, size, root, note)!
--- A signed head.
+-- A signed head; while the clock is behind, at the time of the one before it: their times never go back.
 insert into ecluse.ledger_checkpoint (log_id, size, root, note, signed_at)
-values (:log_id::smallint, :size::bigint, :root::bytea, :note::text, ecluse.clock());
+select
+  :log_id::smallint,
+  :size::bigint,
+  :root::bytea,
+  :note::text,
+  greatest(ecluse.clock(), (select c.signed_at from ecluse.ledger_checkpoint c where c.log_id = :log_id::smallint order by c.size desc limit 1));
 
 -- name: purge()
 -- What has served its time goes.

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -43,7 +44,7 @@ def load_log_key(pem: str) -> Ed25519PrivateKey:
     """Read the log's signing key (PKCS#8 PEM). Raises `KeyInvalid` for anything but an Ed25519 key."""
     try:
         key = load_pem_private_key(pem.encode(), password=None)
-    except ValueError as bad:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
         raise KeyInvalid("the log's key is not a PKCS#8 PEM key") from bad
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyInvalid("the log's key is not an Ed25519 key")

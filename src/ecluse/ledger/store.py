@@ -19,7 +19,7 @@ from ecluse.ledger.errors import ClockUntrusted, CommitUncertain, LedgerStale
 from ecluse.ledger.fields import Committed
 
 SEAL: Final = (
-    "select n, outcome, index, scope from ecluse.seal("
+    "select n, outcome, index, scope, refusals from ecluse.seal("
     "$1::smallint, $2::bigint, $3::timestamptz, $4::boolean, $5::ecluse.seal_row[], $6::bytea[], $7::text[], $8::bytea[], $9::ecluse.seal_spend[])"
 )
 CONTROL: Final = (
@@ -32,40 +32,44 @@ HEAD: Final = "select size, control_seq, ecluse.clock() as at from ecluse.ledger
 class SealRow(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a batch, as `seal` takes it: up to ``event`` the members of ``ecluse.seal_row``, in their order.
 
-    ``spends``: ``(unit, scope, limit)`` of each budget.
+    ``committed``: None for a refusal that is only counted. ``spends``: ``(unit, scope, limit)`` of each budget.
     """
 
     kind: str
-    valid_from: datetime | None
-    valid_until: datetime | None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
     slot: int | None
     proof: bytes | None
     client: str
     endpoint: str
-    key: str | None
+    key: str | None = None
     body_hash: bytes
-    entries: int
-    index: int | None
+    entries: int = 0
+    index: int | None = None
     processor: str
     handle: str
-    max_reads: int
-    subject: str | None
+    max_reads: int = 0
+    subject: str | None = None
     agent: str
-    disclosure: str
-    event: str
-    committed: Committed
-    spends: tuple[tuple[str, str, int], ...]
+    disclosure: str | None = None
+    event: str | None = None
+    committed: Committed | None = None
+    spends: tuple[tuple[str, str, int], ...] = ()
 
 
 _PLAIN: Final = SealRow.__struct_fields__.index("event") + 1
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one row: `seal`'s outcome word, the entry's index if it was sealed, the budget that refused it."""
+    """What became of one row: `seal`'s outcome word, the entry's index if it was sealed, the budget that refused it.
+
+    ``refusals``: of its client in this minute, this one included; 0 where it is no refusal.
+    """
 
     outcome: str
     index: int
     scope: str
+    refusals: int
 
 
 @contextmanager
@@ -97,14 +101,15 @@ async def seal(
     ``at``: the database's clock when the batch was gathered; ``control_seq``: the head's at the same instant. Raises the driver's errors.
     """
     spends = [(place, *spend, row.subject) for place, row in enumerate(rows, 1) for spend in row.spends]
-    leaves, texts, salts = [r.committed.leaf for r in rows], [r.committed.fields for r in rows], [r.committed.salts for r in rows]
+    entries = [row.committed for row in rows]
+    leaves, texts, salts = [e and e.leaf for e in entries], [e and e.fields for e in entries], [e and e.salts for e in entries]
     with demand_durable(connection):
         records = await connection.fetch(
             SEAL, log_id, control_seq, at, atomic, [astuple(row)[:_PLAIN] for row in rows], leaves, texts, salts, spends
         )
     if len(records) != len(rows):
         raise AssertionError("impossible: seal() answers every row")
-    return [Sealed(outcome=r[1], index=-1 if r[2] is None else r[2], scope=r[3] or "") for r in records]
+    return [Sealed(outcome=r[1], index=-1 if r[2] is None else r[2], scope=r[3] or "", refusals=r[4]) for r in records]
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

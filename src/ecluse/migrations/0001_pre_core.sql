@@ -95,6 +95,7 @@ create table ecluse.contract (
   constraint contract_pk primary key (processor_id, version)
 );
 comment on table ecluse.contract is 'Contract files as applied, every version. The highest version is in force.';
+comment on column ecluse.contract.applied_by is 'staff: who applied it; retention: while the contract runs, then 12 months';
 
 create table ecluse.agent (
   id           text        not null constraint agent_pk primary key,
@@ -139,6 +140,7 @@ create table ecluse.hold (
   constraint hold_interval_ck check (from_at < until_at)
 );
 comment on column ecluse.hold.scope_id is 'person: reference when scope is person; retention: while the hold lasts, then 12 months';
+comment on column ecluse.hold.placed_by is 'staff: who placed it; retention: while the hold lasts, then 12 months';
 create index hold_live_ix on ecluse.hold (scope, scope_id) where released_at is null;
 
 -- ── schedule ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,6 +154,7 @@ create table ecluse.schedule_import (
   applied_at timestamptz  -- null: pending; its rows have no effect
 );
 comment on table ecluse.schedule_import is 'A file of places. Its new rows are loaded first and take effect in the instant that applied_at is set, under the head''s lock.';
+comment on column ecluse.schedule_import.actor is 'staff: who sent it; retention 12 months';
 create unique index schedule_import_pending_uq on ecluse.schedule_import (source) where applied_at is null;
 
 create table ecluse.session (
@@ -177,6 +180,7 @@ create table ecluse.session_agent (
   agent_id   text not null references ecluse.agent (id),
   constraint session_agent_pk primary key (session_id, agent_id)
 );
+comment on column ecluse.session_agent.agent_id is 'staff: reference; retention 12 months after the session';
 
 create table ecluse.enrolment (
   id           text not null constraint enrolment_pk primary key,
@@ -254,6 +258,16 @@ create table ecluse.proof_spent (
   constraint proof_spent_pk primary key (slot, digest)
 );
 comment on table ecluse.proof_spent is 'Single-use proofs and assertions. Logged on purpose: after a crash an unlogged table is empty and a proof would live again.';
+
+create table ecluse.refusal_count (
+  client_id text    not null,
+  minute    integer not null,             -- since 1970
+  sealed    integer not null,
+  counted   integer not null,             -- not sealed one by one
+  noted     bigint,                       -- null: no entry says how many were counted
+  constraint refusal_count_pk primary key (client_id, minute)
+) with (fillfactor = 50);
+comment on table ecluse.refusal_count is 'Refusals of a client in a minute: a quarter of an hour, and until its counted entry is sealed.';
 
 -- ── append-only, by trigger as well as by grant ──────────────────────────────────────────────────────────────────────────────
 create function ecluse.refuse_change() returns trigger language plpgsql as $$

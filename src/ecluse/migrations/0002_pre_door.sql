@@ -8,7 +8,8 @@ create type ecluse.gather_ask as (processor text, handle text, agent text, clien
 create function ecluse.gather(p_log smallint, p_asks ecluse.gather_ask[])
 returns table (n bigint, control_seq bigint, at timestamptz, purpose text, session_id text, starts_at timestamptz, ends_at timestamptz, subject_ref text, cancelled boolean,
                enrolment_id text, roster boolean, holds jsonb, idem_hash bytea, idem_index bigint, idem_entries integer, idem_sealed_at timestamptz)
-language plpgsql stable
+language plpgsql stable security definer -- the list of keys is not the gate's to read
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -37,11 +38,16 @@ end $$;
 -- The only writer of head, entries, openings, budgets, keys and proofs. Call it alone, in autocommit, at READ COMMITTED: one call is one commit.
 -- p_rows, p_leaf, p_fields and p_salts are parallel, one place a request; p_spends holds the budgets that grants spend (n: place of the request,
 -- 1-based). Rows travel as composites: the driver looks twice at each element of an array, and 25 arrays cost it as much as the commit.
--- kind: grant | refuse | redeliver. A batch never holds one proof, or one (client, endpoint, key), twice: the caller defers the second.
+-- kind: grant | refuse | redeliver | count (a refusal over its client's rate: it spends its proof, and is only counted). A batch never holds one
+-- proof, or one (client, endpoint, key), twice: the caller defers the second. Of one budget it says one limit.
 -- Whole-batch outcomes (every row): stale (control_seq moved, or the plan is older than 5 s), clock-untrusted.
--- Row outcomes: sealed (index set) | redelivered | replay | key-used | outside | budget (scope named) | redelivery-spent
---   | again (a place in this batch may come free: plan it in the next) | group (p_atomic and another row failed).
--- Anything but sealed and redelivered has written nothing, the proof included.
+-- Row outcomes, the first that applies: replay | again (a redelivery's key is gone or stands for other entries) | redelivery-spent | key-used
+--   | outside | again (the appointment is gone) | budget with scope 'reads' | again (grants of the same appointment before it in the batch may take
+--   the last read, fallen or not) | budget with its scope (of several full ones the least) | again (a person before it in the batch took the last
+--   place, and may yet fall away: plan it in the next) | group (p_atomic and another row failed; in an atomic batch nothing comes free, so there
+--   is no such again) | sealed (index set) | redelivered | counted. A redelivery without a key (a roll-call's later places) is judged by its
+--   interval and proof alone. Anything but sealed, redelivered and counted has written nothing, the proof included. A null never opens anything.
+-- refusals: of the row's client in this minute, this one included; 0 where it is no refusal, or one that does not stand.
 create type ecluse.seal_row as (
   kind text, valid_from timestamptz, valid_until timestamptz, slot integer, proof bytea,
   client text, endpoint text, key text, hash bytea, entries integer, idx bigint,
@@ -50,7 +56,7 @@ create type ecluse.seal_spend as (n integer, unit text, scope text, lim integer,
 create function ecluse.seal(
   p_log smallint, p_seq bigint, p_at timestamptz, p_atomic boolean,
   p_rows ecluse.seal_row[], p_leaf bytea[], p_fields text[], p_salts bytea[], p_spends ecluse.seal_spend[])
-returns table (n bigint, outcome text, index bigint, scope text)
+returns table (n bigint, outcome text, index bigint, scope text, refusals integer)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
@@ -62,34 +68,37 @@ declare
   at_index bigint[];   -- of each request: its entry's index; null: it has none
   -- the persons that are new to a budget, and the budgets that have no room for them: parallel arrays
   g_unit text[]; g_bucket timestamptz[]; g_scope text[]; g_subject text[]; g_first integer[]; g_limit integer[];
-  k_unit text[]; k_scope text[]; k_base integer[];
-  entries bigint; standing bigint; grants boolean; redelivers boolean;
+  k_unit text[]; k_scope text[]; k_base integer[]; k_limit integer[];
+  entries bigint; standing bigint; fell bigint; grants boolean; redelivers boolean; refuses boolean; m integer;
 begin
   -- 1 the head's lock, before anything else is read
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
   -- 2 the clock, in a statement that begins after the lock is held: one inside the locking statement is older by the whole wait
   t := ecluse.clock();
   -- 3 is the plan still the truth?
-  if head.control_seq <> p_seq or t - p_at > interval '5 seconds' then
-    return query select g.i::bigint, 'stale'::text, null::bigint, null::text from generate_subscripts(p_rows, 1) as g (i); return;
+  if (head.control_seq = p_seq and t - p_at <= interval '5 seconds') is not true then
+    return query select g.i::bigint, 'stale'::text, null::bigint, null::text, 0 from generate_subscripts(p_rows, 1) as g (i); return;
   end if;
-  if t < head.last_at or t < p_at then
-    return query select g.i::bigint, 'clock-untrusted'::text, null::bigint, null::text from generate_subscripts(p_rows, 1) as g (i); return;
+  if (t >= head.last_at and t >= p_at) is not true then
+    return query select g.i::bigint, 'clock-untrusted'::text, null::bigint, null::text, 0 from generate_subscripts(p_rows, 1) as g (i); return;
   end if;
-  th := date_trunc('hour', t, 'UTC'); td := date_trunc('day', t, 'UTC'); tm := date_trunc('month', t, 'UTC');
+  m := floor(extract(epoch from t) / 60); th := date_trunc('hour', t, 'UTC'); td := date_trunc('day', t, 'UTC'); tm := date_trunc('month', t, 'UTC');
 
   -- 4 judge each request by itself. Arrays carry what one step tells the next: a join of two steps' rows would cost their product
   select array_agg(j.failed order by j.n), array_agg(case j.failed when 'budget' then 'reads' end order by j.n) into why, why_scope
   from (
     select u.ordinality as n, case
         when pr.one is not null then 'replay'
-        when u.kind = 'redeliver' and u.key is not null and (im.sealed_at is null or u.idx < im.index or u.idx >= im.index + im.entries) then 'again'
+        when u.kind = 'redeliver' and u.key is not null and (u.idx >= im.index and u.idx < im.index + im.entries) is not true then 'again'
         when u.kind = 'redeliver' and im.redeliveries >= 5 then 'redelivery-spent'
         when u.kind = 'grant' and im.sealed_at is not null then 'key-used'
-        when u.kind <> 'refuse' and (t < u.valid_from or t >= u.valid_until) then 'outside'
-        when u.kind = 'grant' and ap.reads >= u.max_reads then 'budget'
-        when u.kind = 'grant' and ap.reads is null then 'again'
-        when u.kind = 'grant' and ap.reads + row_number() over (partition by u.kind, u.processor, u.handle order by u.ordinality) > u.max_reads then 'again'
+        when u.kind in ('refuse', 'count') then null
+        when (u.kind in ('grant', 'redeliver') and t >= u.valid_from and t < u.valid_until) is not true then 'outside'
+        when u.kind = 'redeliver' then null
+        when ap.reads is null then 'again'
+        when (ap.reads < u.max_reads) is not true then 'budget'
+        when ap.reads + row_number() over (partition by u.kind, u.processor, u.handle order by u.ordinality) > u.max_reads
+          then case when p_atomic then 'budget' else 'again' end
       end as failed
     from unnest(p_rows) with ordinality as u
     left join lateral (select 1 as one from ecluse.proof_spent x where x.slot = u.slot and x.digest = u.proof limit 1) pr on true
@@ -105,7 +114,7 @@ begin
     select array_agg(g.unit), array_agg(g.bucket), array_agg(g.scope), array_agg(g.subject), array_agg(g.first), array_agg(g.lim)
     into g_unit, g_bucket, g_scope, g_subject, g_first, g_limit
     from (
-      select s.unit, b.bucket, s.scope, s.subject, min(s.n) as first, min(s.lim) as lim
+      select s.unit, b.bucket, s.scope, s.subject, min(s.n) as first, min(coalesce(s.lim, 0)) as lim
       from unnest(p_spends) as s
       cross join lateral (select case s.unit when 'h' then th when 'd' then td else tm end as bucket) b
       left join lateral (
@@ -114,39 +123,46 @@ begin
       where why[s.n] is null and seen.one is null
       group by s.unit, b.bucket, s.scope, s.subject) g;
     -- the budgets that they overrun
-    select array_agg(k.unit), array_agg(k.scope), array_agg(coalesce(c.persons, 0)) into k_unit, k_scope, k_base
+    select array_agg(k.unit), array_agg(k.scope), array_agg(coalesce(c.persons, 0)), array_agg(k.lim) into k_unit, k_scope, k_base, k_limit
     from (
       select g.unit, g.bucket, g.scope, count(*) as persons, min(g.lim) as lim
       from unnest(g_unit, g_bucket, g_scope, g_limit) as g (unit, bucket, scope, lim) group by g.unit, g.bucket, g.scope) k
     left join lateral (select x.persons from ecluse.budget_count x where x.unit = k.unit and x.bucket = k.bucket and x.scope = k.scope limit 1) c on true
-    where coalesce(c.persons, 0) + k.persons > k.lim;
+    where (coalesce(c.persons, 0) + k.persons <= k.lim) is not true;
     exit when k_unit is null;
     -- who brings a person past the limit; final where the budget was full before this batch, or where the batch stands or falls as one,
     -- else another request may yet fall away
-    select array_agg(case when o.n is null then w.why when o.spent then 'budget' else 'again' end order by w.n), array_agg(coalesce(o.scope, w.scope) order by w.n)
-    into why, why_scope
+    select array_agg(case when o.n is null then w.why when o.spent then 'budget' else 'again' end order by w.n), array_agg(coalesce(o.scope, w.scope) order by w.n),
+           count(o.n)
+    into why, why_scope, fell
     from unnest(why, why_scope) with ordinality as w (why, scope, n)
     left join (
-      select s.n, bool_or(f.base >= f.lim or p_atomic) as spent, min(s.unit || ':' || s.scope) filter (where f.base >= f.lim or p_atomic) as scope
+      select s.n, bool_or(f.full or p_atomic) as spent, min(s.unit || ':' || s.scope) filter (where f.full or p_atomic) as scope
       from unnest(p_spends) as s
       join (
-        select g.unit, g.scope, g.subject, g.lim, k.base, row_number() over (partition by g.unit, g.scope order by g.first) as rank
-        from unnest(g_unit, g_scope, g_subject, g_first, g_limit) as g (unit, scope, subject, first, lim)
-        join unnest(k_unit, k_scope, k_base) as k (unit, scope, base) on k.unit = g.unit and k.scope = g.scope
-      ) f on f.base + f.rank > f.lim and f.unit = s.unit and f.scope = s.scope and f.subject = s.subject
+        select g.unit, g.scope, g.subject, (k.base < k.lim) is not true as full,
+               (k.base + row_number() over (partition by g.unit, g.scope order by g.first) <= k.lim) is not true as past
+        from unnest(g_unit, g_scope, g_subject, g_first) as g (unit, scope, subject, first)
+        join unnest(k_unit, k_scope, k_base, k_limit) as k (unit, scope, base, lim) on k.unit = g.unit and k.scope = g.scope
+      ) f on f.past and f.unit = s.unit and f.scope = s.scope and f.subject = s.subject
       where why[s.n] is null group by s.n) o on o.n = w.n;
+    -- each round somebody falls, or it would never end: a null unit, scope or person, a place beyond the batch
+    if fell = 0 then
+      raise exception 'a budget is overrun by no request' using errcode = 'invalid_parameter_value';
+    end if;
   end loop;
 
   -- 6 number what stands; all or nothing where the caller wants it
   select array_agg(case when w.entry then head.size - 1 + w.rank end order by w.n), count(*) filter (where w.entry),
-         count(*) filter (where w.stands), coalesce(bool_or(w.entry and w.kind = 'grant'), false), coalesce(bool_or(w.stands and w.kind = 'redeliver'), false)
-  into at_index, entries, standing, grants, redelivers
+         count(*) filter (where w.stands), coalesce(bool_or(w.entry and w.kind = 'grant'), false), coalesce(bool_or(w.stands and w.kind = 'redeliver'), false),
+         coalesce(bool_or(w.stands and w.kind in ('refuse', 'count')), false)
+  into at_index, entries, standing, grants, redelivers, refuses
   from (
     select u.n, u.kind, u.stands, u.entry, count(*) filter (where u.entry) over (order by u.n) as rank
-    from (select r.ordinality as n, r.kind, r.why is null as stands, r.why is null and r.kind <> 'redeliver' as entry
+    from (select r.ordinality as n, r.kind, r.why is null as stands, r.why is null and r.kind in ('grant', 'refuse') as entry
           from unnest(why, p_rows) with ordinality as r (why)) u) w;
   if standing = 0 or (p_atomic and standing < cardinality(why)) then
-    return query select w.n, coalesce(w.why, 'group'), null::bigint, w.scope from unnest(why, why_scope) with ordinality as w (why, scope, n);
+    return query select w.n, coalesce(w.why, 'group'), null::bigint, w.scope, 0 from unnest(why, why_scope) with ordinality as w (why, scope, n);
     return;
   end if;
 
@@ -184,7 +200,18 @@ begin
     on conflict on constraint budget_count_pk do update set persons = b.persons + excluded.persons;
   end if;
   update ecluse.ledger_head l set size = l.size + entries, last_at = t where l.log_id = p_log;
-  return query select w.n, coalesce(w.why, case when w.index is null then 'redelivered' else 'sealed' end), w.index, w.scope
+  if refuses then  -- a roll-call is one refusal: its proof rides on its first row
+    insert into ecluse.refusal_count as c (client_id, minute, sealed, counted)
+    select u.client, m, count(*) filter (where u.kind = 'refuse'), count(*) filter (where u.kind = 'count') from unnest(why, p_rows) as u (why)
+    where u.why is null and u.kind in ('refuse', 'count') and u.proof is not null group by u.client order by u.client
+    on conflict on constraint refusal_count_pk do update set sealed = c.sealed + excluded.sealed, counted = c.counted + excluded.counted;
+    return query select w.ordinality, coalesce(w.why, case when w.index is not null then 'sealed' when w.kind = 'count' then 'counted' else 'redelivered' end), w.index, w.scope,
+                        case when w.why is null and w.kind in ('refuse', 'count') then coalesce(c.sealed + c.counted, 0) else 0 end
+    from unnest(why, at_index, why_scope, p_rows) with ordinality as w (why, index, scope)
+    left join lateral (select x.sealed, x.counted from ecluse.refusal_count x where x.client_id = w.client and x.minute = m limit 1) c on true;
+    return;
+  end if;
+  return query select w.n, coalesce(w.why, case when w.index is null then 'redelivered' else 'sealed' end), w.index, w.scope, 0
   from unnest(why, at_index, why_scope) with ordinality as w (why, index, scope, n);
 end $$;
 
@@ -197,7 +224,7 @@ begin
 end $$;
 
 -- What has served its time goes, at most 20,000 rows of a kind a call: proofs past their life, keys past ten minutes, counts of hours, days and
--- months that are over. Returns how many went of the largest kind: call again while it is 20,000.
+-- months that are over, files that nobody approved. Returns how many went of the largest kind: call again while it is 20,000.
 create function ecluse.purge() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare t timestamptz := ecluse.clock(); gone integer; most integer := 0;
@@ -215,8 +242,44 @@ begin
     select ctid from ecluse.budget_count
     where (unit = 'h' and bucket < t - interval '25 hours') or (unit = 'd' and bucket < t - interval '2 days') or (unit = 'm' and bucket < t - interval '32 days')
     limit 20000);
+  get diagnostics gone = row_count; most := greatest(most, gone);
+  delete from ecluse.refusal_count where ctid in (
+    select ctid from ecluse.refusal_count where minute < floor(extract(epoch from t) / 60) - 15 and (counted = 0 or noted is not null) limit 20000);
+  get diagnostics gone = row_count; most := greatest(most, gone);
+  delete from ecluse.schedule_request where expires_at <= t;
   get diagnostics gone = row_count;
   return greatest(most, gone);
+end $$;
+
+-- Refusals that were only counted, of minutes that are over, and no entry says how many.
+create function ecluse.refusals_due(p_log smallint) returns table (client_id text, processor_id text, minute integer, counted integer, at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select r.client_id, c.processor_id, r.minute, r.counted, ecluse.clock()
+  from ecluse.refusal_count r
+  join ecluse.client c on c.id = r.client_id
+  left join ecluse.processor p on p.id = c.processor_id
+  where r.counted > 0 and r.noted is null and r.minute < floor(extract(epoch from ecluse.clock()) / 60) and coalesce(p.log_id, p_log) = p_log
+  order by r.minute, r.client_id limit 1000
+$$;
+-- The entry that says how many. 1: sealed; 0: another process sealed it, it was composed more than 5 s ago, or the clock went back.
+create function ecluse.note_refusals(p_log smallint, p_client text, p_minute integer, p_count integer, p_at timestamptz, p_leaf bytea, p_fields text, p_salts bytea)
+returns integer language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare head ecluse.ledger_head; t timestamptz;
+begin
+  select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
+  t := ecluse.clock();
+  if (t >= head.last_at and t >= p_at and t - p_at <= interval '5 seconds' and p_minute < floor(extract(epoch from t) / 60)) is not true then
+    return 0;
+  end if;
+  update ecluse.refusal_count r set noted = head.size where r.client_id = p_client and r.minute = p_minute and r.counted = p_count and r.counted > 0 and r.noted is null;
+  if not found then
+    return 0;
+  end if;
+  insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at) values (p_log, head.size, p_leaf, t);
+  insert into ecluse.opening (log_id, index, sealed_at, event, processor_id, fields, salts)
+  select p_log, head.size, t, 'disclosure:refusals:counted', c.processor_id, p_fields, p_salts from ecluse.client c where c.id = p_client;
+  update ecluse.ledger_head l set size = head.size + 1, last_at = t where l.log_id = p_log;
+  return 1;
 end $$;
 
 -- Every change of what may be disclosed: its entry and its effect in one transaction, under the same lock as a seal.
@@ -355,5 +418,43 @@ begin
     dropped := dropped + 1;
   end loop;
   return dropped;
+end $$;
+
+-- What the gate reads of history, and all of it: one entry at a time, by a name that only its own processor knows. It has no right to the tables of entries
+-- and openings, nor to the list of keys, so whoever steals its password learns nothing of what was disclosed before.
+-- The openings that a retry is answered from: of the grant that this client's key stands for.
+create function ecluse.sealed_before(p_log smallint, p_client text, p_endpoint text, p_key text) returns table (index bigint, fields text, salts bytea)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select o.index, o.fields, o.salts from ecluse.idempotency k
+  join ecluse.opening o on o.log_id = k.log_id and o.index >= k.index and o.index < k.index + k.entries and o.sealed_at = k.sealed_at
+  -- a minute more than gather() allows: the key was in time when it was gathered
+  where k.client_id = p_client and k.endpoint = p_endpoint and k.key = p_key and k.log_id = p_log and k.sealed_at > ecluse.clock() - interval '11 minutes'
+  order by o.index;
+end $$;
+
+-- Where a processor's own decision stands, and its leaf: what a proof of it begins with.
+create function ecluse.entry_of(p_log smallint, p_processor text, p_disclosure text) returns table (index bigint, leaf bytea)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+  select o.index, e.leaf from ecluse.opening o join ecluse.ledger_entry e on e.log_id = o.log_id and e.index = o.index
+  where o.disclosure_id = p_disclosure and o.processor_id = p_processor and o.log_id = p_log;
+end $$;
+
+-- When the first entry was sealed that no checkpoint covers; null where all are covered.
+create function ecluse.unsigned_since(p_log smallint) returns timestamptz
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+begin
+  return (select e.sealed_at from ecluse.ledger_entry e
+          where e.log_id = p_log and e.index = coalesce((select max(c.size) from ecluse.ledger_checkpoint c where c.log_id = p_log), 0));
 end $$;
 -- migrate: rollback

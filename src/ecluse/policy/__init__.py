@@ -4,7 +4,7 @@ What it is: one function over facts gathered elsewhere, returning `Granted`, `Re
 What it is not: it reads nothing, remembers nothing, and spends no budget; `seal()` compares its interval with the clock under the lock.
 """
 
-from ecluse.policy.decide import budgets_of, decide
+from ecluse.policy.decide import bites, budgets_of, decide, gap
 from ecluse.policy.model import (
     Ask,
     Budget,
@@ -33,6 +33,8 @@ __all__ = [
     "Refused",
     "Terms",
     "Undetermined",
+    "bites",
     "budgets_of",
     "decide",
+    "gap",
 ]

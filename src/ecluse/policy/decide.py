@@ -37,7 +37,7 @@ def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties,
     found: list[tuple[Reason, str, dict[str, object]]] = []
     # 1 parties
     for hold in parties.holds:
-        if _bites(hold, at):
+        if bites(hold, at):
             reason = Reason.SUSPENDED if hold.effect is Effect.SUSPEND else Reason.GATE_FROZEN
             found.append((reason, f"parties:{hold.scope}:{hold.id}", {"scope": hold.scope}))
     if not parties.key_in_use:
@@ -77,10 +77,10 @@ def decide(ask: Ask, place: Place | None, terms: Terms | None, parties: Parties,
     if not opens_at <= at < closes_at:
         found.append((Reason.OUTSIDE_WINDOW, "window:early" if at < opens_at else "window:late", _times(opens_at, closes_at)))
     # 10 person
-    found.extend((Reason.NOT_DISCLOSABLE, f"person:{hold.id}", {}) for hold in place.holds if _bites(hold, at))
+    found.extend((Reason.NOT_DISCLOSABLE, f"person:{hold.id}", {}) for hold in place.holds if bites(hold, at))
     if found:
         return _refused(found)
-    edges = _gap((*parties.holds, *place.holds), at)
+    edges = gap((*parties.holds, *place.holds), at)
     return Granted(
         valid_from=max(opens_at, terms.gate.valid_from, edges[0] or opens_at),
         valid_until=min(closes_at, terms.gate.valid_until, edges[1] or closes_at),
@@ -105,12 +105,12 @@ def _times(opens_at: datetime, closes_at: datetime) -> dict[str, object]:
     return {"opens_at": wire_text(opens_at), "closes_at": wire_text(closes_at)}
 
 
-def _bites(hold: Hold, at: datetime) -> bool:
+def bites(hold: Hold, at: datetime) -> bool:
     """Tell whether a hold forbids disclosure at an instant of ``[from_at, until_at)``."""
     return hold.effect is not Effect.KEEP and hold.from_at <= at and (hold.until_at is None or at < hold.until_at)
 
 
-def _gap(holds: Sequence[Hold], at: datetime) -> tuple[datetime | None, datetime | None]:
+def gap(holds: Sequence[Hold], at: datetime) -> tuple[datetime | None, datetime | None]:
     """Return the end of the last hold before ``at`` and the beginning of the next; None where there is none. No hold bites at ``at``."""
     biting = [hold for hold in holds if hold.effect is not Effect.KEEP]
     ended = [hold.until_at for hold in biting if hold.until_at is not None and hold.until_at <= at]

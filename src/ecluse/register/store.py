@@ -71,7 +71,7 @@ class Register:
         arrays = [list(part) for part in zip(*keys, strict=True)]
         try:
             rows = await self._fetch(statement.text, *arrays)
-        except (asyncpg.DataError, ValueError, OverflowError):
+        except (asyncpg.DataError, asyncpg.RaiseError, ValueError, OverflowError):  # a row's own: a view may refuse one person
             rows = None
         if rows is not None:
             return take_rows(statement, refs, rows)
@@ -119,7 +119,7 @@ class Register:
         try:
             async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
                 rows: list[Any] = await connection.fetch(text, *arrays)
-        except asyncpg.DataError:
+        except (asyncpg.DataError, asyncpg.RaiseError):
             raise
         except asyncpg.PostgresError as error:
             failure = RegisterUnavailable(_cause_of(error.sqlstate), error.sqlstate)

@@ -2,22 +2,35 @@
 
 Only the controller schedules. A file is read (``parse_schedule``), checked whole against contracts and the present state
 (``check_places``) and applied whole or not at all. Nothing here discloses anything: a place only opens a window. What stands
-here is pure; the database has a door of its own, so that rules load no driver: ``schedule.service`` (``import_schedule``).
+here is pure; the database has a door of its own, so that rules load no driver: ``schedule.service`` (``import_schedule``,
+``walk_in``, ``substitute``, ``approve``).
 """
 
 from __future__ import annotations
 
 from ecluse.schedule.check import check_places
-from ecluse.schedule.errors import ScheduleContended, ScheduleError, ScheduleKindUnknown, ScheduleModeNotOffered
+from ecluse.schedule.errors import (
+    ApprovalOwn,
+    RequestsFull,
+    RequestUnknown,
+    ScheduleContended,
+    ScheduleError,
+    ScheduleKindUnknown,
+    ScheduleModeUnknown,
+    SessionUnknown,
+)
 from ecluse.schedule.findings import RowProblem, ScheduleFindings
 from ecluse.schedule.model import CheckedSchedule, Kind, Mode, Place, ScheduleContext, ScheduleCounts, ScheduleFile
 from ecluse.schedule.parse import parse_schedule
 
 __all__ = [
+    "ApprovalOwn",
     "CheckedSchedule",
     "Kind",
     "Mode",
     "Place",
+    "RequestUnknown",
+    "RequestsFull",
     "RowProblem",
     "ScheduleContended",
     "ScheduleContext",
@@ -26,7 +39,8 @@ __all__ = [
     "ScheduleFile",
     "ScheduleFindings",
     "ScheduleKindUnknown",
-    "ScheduleModeNotOffered",
+    "ScheduleModeUnknown",
+    "SessionUnknown",
     "check_places",
     "parse_schedule",
 ]

@@ -1,5 +1,8 @@
 """Bounds that span sessions: capacity, rooms, sessions a day, distinct persons a day and a month.
 
+What the premises hold (capacity, rooms, sessions a day) is refused beyond doubt. What the contract foresees as its volume
+(persons a day and a month) is *excess*: it is told apart, and a second person may approve it.
+
 Each is judged on the state after the change. A bound that is already exceeded without the file (a contract was tightened) is not
 the file's problem: only rows that add to it are refused. Days and months of persons are UTC, those of a site are the site's own.
 """
@@ -38,12 +41,13 @@ _SITE_DAY: Final = Fault(
 _ROOMS: Final = Fault(
     "the site has more sessions at the same time than rooms", "Use another time or site, or amend the contract."
 )
-_ROOM: Final = Fault("another session is in this room at the same time", "Use another room or time.")
 _PERSONS_DAY: Final = Fault(
-    "the processor has more persons on this day (UTC) than the contract allows", "Use another day, or amend the contract."
+    "the processor has more persons on this day (UTC) than the contract foresees",
+    "Use another day, amend the contract, or have a second person approve it.",
 )
 _PERSONS_MONTH: Final = Fault(
-    "the processor has more persons in this month (UTC) than the contract allows", "Use another month, or amend the contract."
+    "the processor has more persons in this month (UTC) than the contract foresees",
+    "Use another month, amend the contract, or have a second person approve it.",
 )
 
 
@@ -54,7 +58,9 @@ class _Occupant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     facts: SessionFacts
 
 
-def check_bounds(plans: Sequence[SessionPlan], context: ScheduleContext, problems: ProblemCollector) -> None:
+def check_bounds(
+    plans: Sequence[SessionPlan], context: ScheduleContext, problems: ProblemCollector, excess: ProblemCollector
+) -> None:
     """Note every row that would exceed a bound; the contract of each plan that adds or moves is known to be complete."""
     for plan in plans:
         _check_session_places(plan, context, problems)
@@ -63,20 +69,20 @@ def check_bounds(plans: Sequence[SessionPlan], context: ScheduleContext, problem
         _check_site_days(occupants, facts, problems)
         _check_rooms(occupants, facts, problems)
     _check_persons(
-        plans, context, problems, _Span(_utc_day, lambda processor: context.contracts[processor].persons_per_day, _PERSONS_DAY)
+        plans, context, excess, _Span(_utc_day, lambda processor: context.contracts[processor].persons_per_day, _PERSONS_DAY)
     )
     _check_persons(
         plans,
         context,
-        problems,
+        excess,
         _Span(_utc_month, lambda processor: context.contracts[processor].persons_per_month, _PERSONS_MONTH),
     )
 
 
-def _staying(plan: SessionPlan, context: ScheduleContext) -> list[tuple[str, str]]:
+def staying(plan: SessionPlan, context: ScheduleContext) -> list[tuple[str, str]]:
     """Return ``(place_ref, subject_ref)`` of the places that are planned now and that the file does not cancel."""
     existing = context.sessions.get(plan.key)
-    if existing is None:
+    if existing is None or plan.change is SessionChange.HANDED_OVER:
         return []
     gone = {place.place_ref for place in plan.cancelled}
     return [
@@ -86,15 +92,16 @@ def _staying(plan: SessionPlan, context: ScheduleContext) -> list[tuple[str, str
     ]
 
 
-def _is_planned(session: ExistingSession) -> bool:
+def is_planned(session: ExistingSession) -> bool:
+    """Tell whether a session has a planned place."""
     return any(place.status is PlaceStatus.PLANNED for place in session.places.values())
 
 
 def _check_session_places(plan: SessionPlan, context: ScheduleContext, problems: ProblemCollector) -> None:
-    added = sorted((*plan.new, *plan.reinstated), key=lambda place: place.row)
+    added = sorted(plan.coming, key=lambda place: place.row)
     if not added:
         return
-    subjects = [subject for _, subject in _staying(plan, context)]
+    subjects = [subject for _, subject in staying(plan, context)]
     seen, count = set(subjects), len(subjects)
     capacity = context.contracts[plan.facts.processor].purposes[plan.facts.purpose].max_capacity
     for place in added:
@@ -113,16 +120,16 @@ def _by_site(plans: Sequence[SessionPlan], context: ScheduleContext) -> dict[tup
     added: set[tuple[str, str]] = set()
     for plan in plans:
         existing = context.sessions.get(plan.key)
-        if not (plan.new or plan.reinstated or _staying(plan, context)):
+        if not (plan.coming or staying(plan, context)):
             continue
-        adds = plan.change is not SessionChange.UNCHANGED or existing is None or not _is_planned(existing)
+        adds = plan.change is not SessionChange.UNCHANGED or existing is None or not is_planned(existing)
         where = (plan.facts.processor, plan.facts.site)
         sites[where].append(_Occupant(row=plan.row if adds else None, facts=plan.facts))
         if adds:
             added.add(where)
     for key, session in context.sessions.items():
         where = (session.facts.processor, session.facts.site)
-        if where in added and key not in named and _is_planned(session):
+        if where in added and key not in named and is_planned(session):
             sites[where].append(_Occupant(row=None, facts=session.facts))
     return {where: sites[where] for where in sites if where in added}
 
@@ -140,10 +147,8 @@ def _check_site_days(occupants: Iterable[_Occupant], site: SiteFacts, problems: 
 def _check_rooms(occupants: Sequence[_Occupant], site: SiteFacts, problems: ProblemCollector) -> None:
     """Sweep the sessions of a site by their start; cost O(n log n)."""
     crowded: set[int] = set()
-    clashing: set[int] = set()
     running: list[datetime] = []
     ours: list[tuple[datetime, int]] = []
-    rooms: dict[str, _Occupant] = {}
     for occupant in sorted(occupants, key=lambda one: one.facts.starts_at):
         starts_at, ends_at = occupant.facts.starts_at, occupant.facts.ends_at
         while running and running[0] <= starts_at:
@@ -155,17 +160,8 @@ def _check_rooms(occupants: Sequence[_Occupant], site: SiteFacts, problems: Prob
             # NOTE(why): whoever is noted or over leaves ``ours``, so that each session is looked at here once.
             crowded |= {row for until, row in ours if until > starts_at}
             ours.clear()
-        room = occupant.facts.room.casefold()
-        # INVARIANT: holder is this room's session that ends last of those begun: whoever overlaps any of them overlaps it.
-        holder = rooms.get(room)
-        if holder is not None and starts_at < holder.facts.ends_at:
-            clashing |= {one.row for one in (holder, occupant) if one.row is not None}
-        if holder is None or ends_at > holder.facts.ends_at:
-            rooms[room] = occupant
     for row in sorted(crowded):
         problems.add(row, "site", _ROOMS)
-    for row in sorted(clashing):
-        problems.add(row, "room", _ROOM)
 
 
 def _utc_day(at: datetime) -> tuple[int, ...]:
@@ -187,21 +183,21 @@ class _Span:
 
 def _check_persons(plans: Sequence[SessionPlan], context: ScheduleContext, problems: ProblemCollector, span: _Span) -> None:
     """Count those who stay first, then those who come, in the order of the rows: each new person past the limit is named."""
-    staying: dict[tuple[str, tuple[int, ...]], set[str]] = defaultdict(set)
+    stay: dict[tuple[str, tuple[int, ...]], set[str]] = defaultdict(set)
     coming: dict[tuple[str, tuple[int, ...]], list[tuple[int, str]]] = defaultdict(list)
     for plan in plans:
         bucket = (plan.facts.processor, span.name_of(plan.facts.starts_at))
-        coming[bucket] += [(place.row, place.subject_ref) for place in (*plan.new, *plan.reinstated)]
+        coming[bucket] += [(place.row, place.subject_ref) for place in plan.coming]
         existing = context.sessions.get(plan.key)
-        subjects = [subject for _, subject in _staying(plan, context)]
+        subjects = [subject for _, subject in staying(plan, context)]
         if existing is not None and span.name_of(existing.facts.starts_at) != bucket[1]:
             coming[bucket] += [(plan.row, subject) for subject in subjects]
         else:
-            staying[bucket].update(subjects)
-    _add_others(staying, {plan.key for plan in plans}, context, span, {bucket for bucket, comers in coming.items() if comers})
+            stay[bucket].update(subjects)
+    _add_others(stay, {plan.key for plan in plans}, context, span, {bucket for bucket, comers in coming.items() if comers})
     for (processor, name), comers in coming.items():
         limit = span.limit_of(processor) if comers else 0
-        present = staying[(processor, name)]
+        present = stay[(processor, name)]
         for row, subject in sorted(comers):
             if subject in present:
                 continue

@@ -3,7 +3,8 @@
 Three steps, each only if the one before found nothing, so that no problem is reported that another one caused:
 1 each row can be read, and the rows of a session agree (``resolve``, here);
 2 each session and place is allowed by its contract and by what is kept already (here);
-3 the state after the change is within the bounds of rooms, sites and persons (``bound``).
+3 the state after the change is within the bounds of rooms and sites (``bound``); what is above the contract's volume of
+  persons is told apart, for a second person to approve, and what overlaps is told as a warning (``overlap``).
 
 What only takes access away (cancelling places of a session that is otherwise unchanged) needs no contract in force: it must
 work as long as the session is not over.
@@ -14,11 +15,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from ecluse.schedule.absent import absent_places, places_ahead
 from ecluse.schedule.bound import check_bounds
 from ecluse.schedule.findings import Fault, ProblemCollector, ScheduleFindings
 from ecluse.schedule.model import (
     CheckedSchedule,
     ExistingSession,
+    Mode,
     Place,
     PlaceStatus,
     ScheduleContext,
@@ -28,6 +31,7 @@ from ecluse.schedule.model import (
     SessionFacts,
     SessionPlan,
 )
+from ecluse.schedule.overlap import warn_overlaps
 from ecluse.schedule.resolve import resolve_places
 
 if TYPE_CHECKING:
@@ -35,12 +39,21 @@ if TYPE_CHECKING:
 
 LENGTH_MAX: Final = timedelta(hours=24)
 AHEAD_MAX: Final = timedelta(days=400)
+HANDED_MAX: Final = 10_000
+"""Places that one file may hand over: they are written under the head's lock, which stops every decision meanwhile."""
 _SESSION_COLUMNS: Final = ("processor", "purpose", "site", "room", "starts_at", "ends_at", "agents")
 
 _DIFFERS: Final = Fault("rows of one session differ here", "Give all rows of a session the same value.")
 _DUPLICATE: Final = Fault("the place is in the file twice", "Keep one row for each place_ref of a session.")
-_OTHER_PROCESSOR: Final = Fault(
-    "a session can't move to another processor", "Cancel its places and plan a session with a new session_ref there."
+_LEFT_BEHIND: Final = Fault(
+    "the session goes to another processor, but not all of its planned places are named",
+    "Name every planned place of the session, as planned or as cancelled.",
+)
+_HANDS_TOO_MANY: Final = Fault(
+    "with this session the file hands more than 10,000 places to another processor", "Hand them over in several files."
+)
+_HANDS_NOTHING: Final = Fault(
+    "the session goes to another processor without any place", "Name the session's own processor where you only cancel."
 )
 _OTHER_PURPOSE: Final = Fault(
     "a session can't change its purpose", "Cancel its places and plan a session with a new session_ref."
@@ -63,14 +76,20 @@ _SUBJECT: Final = Fault("this is not a subject_ref of a register", "Write regist
 
 def check_places(file: ScheduleFile, context: ScheduleContext) -> CheckedSchedule | ScheduleFindings:
     """Say what applying the file would change, or every reason why it may not be applied."""
-    problems = ProblemCollector()
-    sessions = _by_session(resolve_places(file, context, problems), problems)
+    problems, excess = ProblemCollector(), ProblemCollector()
+    places = resolve_places(file, context, problems)
+    if file.mode is Mode.SNAPSHOT:
+        places += absent_places(file.source, places, context)
+    sessions = _by_session(places, problems)
     if problems.found_any():
         return problems.findings()
-    plans = [plan for places in sessions.values() if (plan := _plan_session(places, context, problems)) is not None]
+    plans = [plan for rows in sessions.values() if (plan := _plan_session(rows, context, problems)) is not None]
+    _check_handed(plans, problems)
     if not problems.found_any():
-        check_bounds(plans, context, problems)
-    return problems.findings() if problems.found_any() else _checked(file, plans)
+        check_bounds(plans, context, problems, excess)
+    if problems.found_any():
+        return problems.findings()
+    return _checked(file, plans, warn_overlaps(plans, context), excess.findings(), places_ahead(file.source, context))
 
 
 def _by_session(places: Iterable[Place], problems: ProblemCollector) -> dict[str, list[Place]]:
@@ -95,9 +114,6 @@ def _plan_session(places: list[Place], context: ScheduleContext, problems: Probl
     """Say what the rows of one session change, or note why they may not; None also where there is nothing to say."""
     first = places[0]
     existing = context.sessions.get((first.source, first.session_ref))
-    if existing is not None and existing.facts.processor != first.processor:
-        problems.add(first.row, "processor", _OTHER_PROCESSOR)
-        return None
     if existing is not None and existing.facts.purpose != first.purpose:
         problems.add(first.row, "purpose", _OTHER_PURPOSE)
         return None
@@ -111,7 +127,10 @@ def _sort_places(places: list[Place], existing: ExistingSession | None, problems
     new: list[Place] = []
     cancelled: list[Place] = []
     reinstated: list[Place] = []
+    carried: list[Place] = []
     absent_count = 0
+    first = places[0]
+    handed = existing is not None and existing.facts.processor != first.processor
     for place in places:
         known = None if existing is None else existing.places.get(place.place_ref)
         planned = place.status is PlaceStatus.PLANNED
@@ -124,8 +143,11 @@ def _sort_places(places: list[Place], existing: ExistingSession | None, problems
         elif known.course_ref != place.course_ref:
             problems.add(place.row, "course_ref", _OTHER_COURSE)
         elif known.status is not place.status:
-            (reinstated if planned else cancelled).append(place)
-    first = places[0]
+            ((new if handed else reinstated) if planned else cancelled).append(place)
+        elif handed and planned:
+            carried.append(place)
+    if existing is not None and handed:
+        _check_handover(places, existing, problems)
     facts = SessionFacts(**{column: getattr(first, column) for column in _SESSION_COLUMNS})
     return SessionPlan(
         source=first.source,
@@ -136,15 +158,38 @@ def _sort_places(places: list[Place], existing: ExistingSession | None, problems
         new=tuple(new),
         cancelled=tuple(cancelled),
         reinstated=tuple(reinstated),
-        unchanged_count=len(places) - len(new) - len(cancelled) - len(reinstated) - absent_count,
+        carried=tuple(carried),
+        unchanged_count=len(places) - len(new) - len(cancelled) - len(reinstated) - len(carried) - absent_count,
         absent_count=absent_count,
     )
+
+
+def _check_handover(places: list[Place], existing: ExistingSession, problems: ProblemCollector) -> None:
+    """Refuse a session that goes to another processor with a person whom the file does not name, or with nobody."""
+    named = {place.place_ref for place in places}
+    if any(place.status is PlaceStatus.PLANNED and ref not in named for ref, place in existing.places.items()):
+        problems.add(places[0].row, "processor", _LEFT_BEHIND)
+    elif all(place.status is PlaceStatus.CANCELLED for place in places):
+        problems.add(places[0].row, "processor", _HANDS_NOTHING)
+
+
+def _check_handed(plans: Iterable[SessionPlan], problems: ProblemCollector) -> None:
+    """Refuse to hand over more than is soon written."""
+    count = 0
+    for plan in plans:
+        if plan.change is SessionChange.HANDED_OVER:
+            count += len(plan.coming)
+            if count > HANDED_MAX:
+                problems.add(plan.row, "processor", _HANDS_TOO_MANY)
+                return
 
 
 def _change(facts: SessionFacts, existing: ExistingSession | None, *, anything_new: bool) -> SessionChange:
     if existing is None:
         # NOTE(why): a session that is only ever named in cancellations of unknown places is never made.
         return SessionChange.NEW if anything_new else SessionChange.UNCHANGED
+    if existing.facts.processor != facts.processor:
+        return SessionChange.HANDED_OVER
     return SessionChange.UNCHANGED if existing.facts == facts else SessionChange.MOVED
 
 
@@ -209,7 +254,9 @@ def _judge_contract(facts: SessionFacts, context: ScheduleContext) -> Iterable[t
         yield "agents", _AGENT
 
 
-def _checked(file: ScheduleFile, plans: list[SessionPlan]) -> CheckedSchedule:
+def _checked(
+    file: ScheduleFile, plans: list[SessionPlan], warnings: ScheduleFindings, excess: ScheduleFindings, ahead: int
+) -> CheckedSchedule:
     """Bring the plans into the outcome and its figures."""
     sessions = {change: tuple(plan for plan in plans if plan.change is change) for change in SessionChange}
     new = tuple(place for plan in plans for place in plan.new)
@@ -218,9 +265,11 @@ def _checked(file: ScheduleFile, plans: list[SessionPlan]) -> CheckedSchedule:
     return CheckedSchedule(
         sha256=file.sha256,
         source=file.source,
+        mode=file.mode,
         sessions_new=sessions[SessionChange.NEW],
         sessions_moved=sessions[SessionChange.MOVED],
         sessions_unchanged=sessions[SessionChange.UNCHANGED],
+        sessions_handed_over=sessions[SessionChange.HANDED_OVER],
         places_new=new,
         places_cancelled=cancelled,
         places_reinstated=reinstated,
@@ -228,10 +277,16 @@ def _checked(file: ScheduleFile, plans: list[SessionPlan]) -> CheckedSchedule:
             sessions_new=len(sessions[SessionChange.NEW]),
             sessions_moved=len(sessions[SessionChange.MOVED]),
             sessions_unchanged=len(sessions[SessionChange.UNCHANGED]),
+            sessions_handed_over=len(sessions[SessionChange.HANDED_OVER]),
             places_new=len(new),
             places_cancelled=len(cancelled),
             places_reinstated=len(reinstated),
+            places_handed_over=sum(len(plan.carried) for plan in plans),
             places_unchanged=sum(plan.unchanged_count for plan in plans),
             places_absent=sum(plan.absent_count for plan in plans),
         ),
+        warnings=warnings,
+        excess=excess,
+        places_ahead=ahead,
+        is_empty=not file.rows,
     )

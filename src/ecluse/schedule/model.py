@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from ecluse.schedule.findings import ScheduleFindings
+
 SessionKey: TypeAlias = tuple[str, str]
 """``(source, session_ref)``."""
 
@@ -42,9 +44,20 @@ class Kind(StrEnum):
 
 
 class Mode(StrEnum):
-    """How a file is read; append-only: ``delta`` changes what it names and leaves the rest alone."""
+    """How rows are read; append-only.
+
+    ``delta`` changes what it names and leaves the rest alone. ``snapshot`` is all of a source's future: what it does not name
+    is cancelled. ``walk-in`` and ``substitution`` are no files: one place added to a session, its agents replaced, by hand.
+    """
 
     DELTA = "delta"
+    SNAPSHOT = "snapshot"
+    WALK_IN = "walk-in"
+    SUBSTITUTION = "substitution"
+
+
+FILE_MODES: Final = (Mode.DELTA, Mode.SNAPSHOT)
+"""The modes of a file."""
 
 
 class PlaceStatus(StrEnum):
@@ -60,6 +73,7 @@ class SessionChange(StrEnum):
     NEW = "new"
     MOVED = "moved"
     UNCHANGED = "unchanged"
+    HANDED_OVER = "handed-over"
 
 
 class WrittenPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -87,6 +101,7 @@ class ScheduleFile(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     source: str
     rows: tuple[WrittenPlace, ...]
+    mode: Mode = Mode.DELTA
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -121,11 +136,12 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ExistingPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A place that is already kept."""
+    """A place that is already kept. ``walk_in``: added by hand, so no file of the source is expected to name it."""
 
     subject_ref: str
     course_ref: str
     status: PlaceStatus
+    walk_in: bool = False
 
 
 class ExistingSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +182,7 @@ class ScheduleContext(msgspec.Struct, frozen=True, kw_only=True):
     """All that a check is made against; ``contracts`` by processor, ``agents`` to their processor.
 
     ``sessions`` must hold every session the file names, and every session of the processors it names that starts in one of
-    the UTC months touched by the file, or within two days of one.
+    the UTC months touched by the file, or within two days of one; for a snapshot also every session of its source that is yet to begin.
     """
 
     now: datetime
@@ -178,7 +194,10 @@ class ScheduleContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file does to one session and its places; ``row`` is the first row that names it."""
+    """What the file does to one session and its places; ``row`` is the first row that names it.
+
+    ``carried``: the planned places that go with a session to another processor; they get new handles there.
+    """
 
     source: str
     session_ref: str
@@ -188,6 +207,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     new: tuple[Place, ...]
     cancelled: tuple[Place, ...]
     reinstated: tuple[Place, ...]
+    carried: tuple[Place, ...] = ()
     unchanged_count: int
     absent_count: int
 
@@ -196,6 +216,11 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
         """Return ``(source, session_ref)``."""
         return (self.source, self.session_ref)
 
+    @property
+    def coming(self) -> tuple[Place, ...]:
+        """Return the places that this brings to the session's processor."""
+        return (*self.new, *self.reinstated, *self.carried)
+
 
 class ScheduleCounts(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of a report; ``places_absent`` are cancelled ones that were never known: nothing to do."""
@@ -203,29 +228,45 @@ class ScheduleCounts(msgspec.Struct, frozen=True, kw_only=True):
     sessions_new: int
     sessions_moved: int
     sessions_unchanged: int
+    sessions_handed_over: int
     places_new: int
     places_cancelled: int
     places_reinstated: int
+    places_handed_over: int
     places_unchanged: int
     places_absent: int
 
 
 class CheckedSchedule(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that may be applied to the state it was checked against."""
+    """A file that may be applied to the state it was checked against.
+
+    ``warnings``: what is allowed and looks wrong. ``excess``: rows above the contract's volume of persons; a second person
+    approves them. ``places_ahead``: planned places of the source in sessions yet to begin, before the file.
+    """
 
     sha256: str
     source: str
+    mode: Mode
     sessions_new: tuple[SessionPlan, ...]
     sessions_moved: tuple[SessionPlan, ...]
     sessions_unchanged: tuple[SessionPlan, ...]
+    sessions_handed_over: tuple[SessionPlan, ...]
     places_new: tuple[Place, ...]
     places_cancelled: tuple[Place, ...]
     places_reinstated: tuple[Place, ...]
     counts: ScheduleCounts
+    warnings: ScheduleFindings
+    excess: ScheduleFindings
+    places_ahead: int
+    is_empty: bool
+
+    @property
+    def wants_confirmation(self) -> bool:
+        """Tell whether a snapshot has no rows, or cancels more than a tenth of the source's future places."""
+        return self.mode is Mode.SNAPSHOT and (self.is_empty or self.counts.places_cancelled * 10 > self.places_ahead)
 
     @property
     def changes_nothing(self) -> bool:
         """Tell whether all of it is already so."""
-        return not (
-            self.sessions_new or self.sessions_moved or self.places_new or self.places_cancelled or self.places_reinstated
-        )
+        changed = self.sessions_new or self.sessions_moved or self.sessions_handed_over
+        return not (changed or self.places_new or self.places_cancelled or self.places_reinstated)

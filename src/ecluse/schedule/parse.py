@@ -6,7 +6,8 @@ one of ``,`` and ``;`` that the header line uses. ``agents`` are separated by on
     plan,S1,P1,ofii:1042,civic-training,lyon-formation,lyon-3,A,2026-01-05T09:00,2026-01-05T17:00,,planned
 JSON (RFC 8259): ``{"rows": [{the same members, agents as a list of texts}]}``; unknown members and duplicate keys are refused.
 
-A file carries one source, so that all of it or nothing is applied.
+A file carries one source, so that all of it or nothing is applied. Lines and rows are read one at a time, none longer than is
+lawful, and reading stops at the first row too many: beside the rows that are kept, memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -19,31 +20,28 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from ecluse.ids import is_id, is_name
+from ecluse.schedule.cells import RowReader, judge_cell
 from ecluse.schedule.findings import Fault, ProblemCollector, ScheduleFindings, refuse_file
-from ecluse.schedule.model import COLUMNS, Kind, PlaceStatus, ScheduleFile, WrittenPlace
+from ecluse.schedule.model import COLUMNS, Kind, ScheduleFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator
 
 FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 ROWS_MAX: Final = 2_000_000
-CELL_CHARACTERS_MAX: Final = 200
-AGENTS_MAX: Final = 20
+LINE_CHARACTERS_MAX: Final = 32_768
+"""A lawful row has at most 12 cells of 200 characters and 20 agents, each character doubled (CSV) or escaped (JSON)."""
 
 _REQUIRED: Final = frozenset(COLUMNS[:-1])
-_MAY_BE_EMPTY: Final = frozenset({"agents", "course_ref"})
-_MOSTLY_UNIQUE: Final = frozenset({"place_ref", "subject_ref"})
-_FORMULA: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
-_TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))?)?",
-    re.ASCII,
-)
 
 _ENCODING: Final = Fault("the bytes from here on are not UTF-8", "Save the file as UTF-8.")
+_OTHER_ENCODING: Final = Fault("the file is UTF-16 or UTF-32, not UTF-8", "Save the file as UTF-8.")
+_COMPRESSED: Final = Fault("the file is compressed, or is a workbook", "Send the plain CSV or JSON text; nothing is unpacked.")
 _TOO_LARGE: Final = Fault("the file is larger than 512 MiB", "Send it in parts.")
 _TOO_MANY_ROWS: Final = Fault("the file has more than 2,000,000 rows", "Send it in parts.")
-_NO_ROWS: Final = Fault("the file has no rows", "Send the header line and at least one row.")
+_NO_ROWS: Final = Fault(
+    "the file has no rows", "Send at least one row; a snapshot that shall be empty names its source and is confirmed."
+)
 _HEADER: Final = Fault(
     "the first line is not a header with one delimiter", "Begin with the column names, separated by `,` or by `;`."
 )
@@ -57,7 +55,8 @@ _CELL_COUNT: Final = Fault(
     "the row has more or fewer cells than the header", "Give each column one cell; quote a cell that holds the delimiter."
 )
 _JSON: Final = Fault(
-    "the text is not valid JSON from this line on", "Send one JSON object as documented, without numbers such as NaN."
+    "the text is not valid JSON from this line on, or a row is far too long",
+    "Send one JSON object as documented, without numbers such as NaN.",
 )
 _JSON_SHAPE: Final = Fault(
     'the file is not an object with the one member "rows", a list', 'Send {"rows": [...]} and nothing beside it.'
@@ -69,161 +68,90 @@ _MEMBER_UNKNOWN: Final = Fault(
 _NOT_TEXT: Final = Fault(
     "the value is not a text", "Send texts; agents is a list of texts; leave out course_ref where there is none."
 )
-_EMPTY: Final = Fault("the cell is empty", "Fill it in.")
-_TOO_LONG: Final = Fault("the cell is longer than 200 characters", "Shorten it.")
-_CHARACTERS: Final = Fault(
-    "the cell holds a control, invisible or invalid character", "Remove tabs, line ends, special spaces and invisible marks."
+_SIGNATURES: Final = (
+    (b"\x1f\x8b", _COMPRESSED),  # gzip
+    (b"PK\x03\x04", _COMPRESSED),  # zip, and every workbook
+    (b"\x28\xb5\x2f\xfd", _COMPRESSED),  # zstd
+    (b"BZh", _COMPRESSED),
+    (b"\xfd7zXZ", _COMPRESSED),
+    (codecs.BOM_UTF16_LE, _OTHER_ENCODING),  # UTF-32 in this order begins alike
+    (codecs.BOM_UTF16_BE, _OTHER_ENCODING),
+    (codecs.BOM_UTF32_BE, _OTHER_ENCODING),
 )
-_SPACES: Final = Fault("the cell begins or ends with a space", "Remove the space.")
-_FORMULA_CELL: Final = Fault("the cell begins like a formula", "Begin with another character than = + - @.")
-_NAME: Final = Fault("this is not a name", "Use the name in the contract: a lower-case letter, then a-z, 0-9, _ or -.")
-_STATUS: Final = Fault("the status is not known", "Write planned or cancelled.")
-_TIME_SHAPE: Final = Fault(
-    "this is not a time", "Write 2026-01-05T09:00 in the site's time, or with Z or an offset: 2026-01-05T08:00:00Z."
-)
-_AGENTS: Final = Fault("this is not a list of agents", "Write up to 20 agent ids (agt_...), each once, with one space between.")
-_SOURCE: Final = Fault("the file carries another source as well", "Send one file for each source.")
 
 
-def parse_schedule(data: bytes, kind: Kind) -> ScheduleFile | ScheduleFindings:
-    """Read the bytes of a schedule file: all rows well-formed, or the report of what is not."""
+def parse_schedule(data: bytes, kind: Kind, source: str | None = None) -> ScheduleFile | ScheduleFindings:
+    """Read the bytes of a schedule file: all rows well-formed, or the report of what is not.
+
+    ``source``: which one the file must carry; with it a file without rows may be read, as nothing else says whose it is.
+    """
     if len(data) > FILE_BYTES_MAX:
         return refuse_file(1, None, _TOO_LARGE)
-    body = data.removeprefix(codecs.BOM_UTF8)
+    for signature, packed in _SIGNATURES:
+        if data.startswith(signature):
+            return refuse_file(1, None, packed)
+    fault = None if source is None else judge_cell("source", source)
+    if fault is not None:
+        return refuse_file(1, "source", fault)
+    reader = RowReader(source)
     try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        return refuse_file(body.count(b"\n", 0, error.start) + 1, None, _ENCODING)
-    reader = _RowReader()
-    stopped = _read_csv(text, reader) if kind is Kind.CSV else _read_json(text, reader)
-    if stopped is not None and not reader.problems.found_any():
-        return stopped
+        stopped = _read_csv(data, reader) if kind is Kind.CSV else _read_json(data.decode("utf-8-sig"), reader)
+    except UnicodeDecodeError:
+        return refuse_file(_undecodable_line(data), None, _ENCODING)
     if reader.problems.found_any():
         return reader.problems.findings()
-    if not reader.rows:
+    if stopped is not None:
+        return stopped
+    if not reader.rows and source is None:
         return refuse_file(1, None, _NO_ROWS)
-    return ScheduleFile(sha256=hashlib.sha256(data).hexdigest(), source=reader.rows[0].source, rows=tuple(reader.rows))
+    return ScheduleFile(sha256=hashlib.sha256(data).hexdigest(), source=source or reader.rows[0].source, rows=tuple(reader.rows))
 
 
-class _RowReader:
-    """Turns the cells of one row, in the order of ``COLUMNS``, into a ``WrittenPlace`` or problems; owned by one reading."""
-
-    def __init__(self) -> None:
-        self.rows: list[WrittenPlace] = []
-        self.problems = ProblemCollector()
-        self.seen = 0
-        # NOTE(why): most columns repeat; remembering the good cells judges each text once and keeps one copy of it.
-        self._good: dict[str, dict[str, str]] = {column: {} for column in COLUMNS}
-        self._agents: dict[str, tuple[str, ...]] = {"": ()}
-        self._source: str | None = None
-
-    def read(self, row: int, cells: Sequence[str]) -> None:
-        self.seen += 1
-        kept: list[str] = []
-        for column, cell in zip(COLUMNS, cells, strict=True):
-            good = self._good[column].get(cell)
-            if good is None:
-                fault = judge_cell(column, cell)
-                if fault is not None:
-                    self.problems.add(row, column, fault)
-                    continue
-                good = cell
-                if column not in _MOSTLY_UNIQUE:
-                    self._good[column][cell] = cell
-            kept.append(good)
-        if len(kept) == len(COLUMNS):
-            self._keep(row, kept)
-
-    def _keep(self, row: int, kept: list[str]) -> None:
-        source, session, place, subject, purpose, processor, site, room, starts, ends, agents, status, course = kept
-        if self._source is None:
-            self._source = source
-        elif source != self._source:
-            self.problems.add(row, "source", _SOURCE)
-        if self.problems.found_any():
-            return
-        if agents not in self._agents:
-            self._agents[agents] = tuple(sorted(agents.split(" ")))
-        self.rows.append(
-            WrittenPlace(
-                row=row,
-                source=source,
-                session_ref=session,
-                place_ref=place,
-                subject_ref=subject,
-                purpose=purpose,
-                processor=processor,
-                site=site,
-                room=room,
-                starts_at=starts,
-                ends_at=ends,
-                agents=self._agents[agents],
-                status=PlaceStatus.PLANNED if status == "planned" else PlaceStatus.CANCELLED,
-                course_ref=course,
-            ),
-        )
+def _undecodable_line(data: bytes) -> int:
+    """Find the line of the first byte that is not UTF-8."""
+    line = 1
+    for line, text in enumerate(io.BytesIO(data), 1):
+        try:
+            text.decode()  # no character of UTF-8 holds the byte of a line's end
+        except UnicodeDecodeError:
+            return line
+    return line
 
 
-def judge_cell(column: str, cell: str) -> Fault | None:
-    """Say what is wrong with the text of one cell, or nothing."""
-    if not cell:
-        return None if column in _MAY_BE_EMPTY else _EMPTY
-    if column != "agents" and len(cell) > CELL_CHARACTERS_MAX:
-        return _TOO_LONG
-    if not cell.isprintable():
-        return _CHARACTERS
-    if cell[0] == " " or cell[-1] == " ":
-        return _SPACES
-    fault, is_fine = _RULES[column]
-    return None if is_fine(cell) else fault
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a file, their ends kept; raises `csv.Error` at one that is longer than any lawful line."""
+    while line := text.readline(LINE_CHARACTERS_MAX + 1):
+        if len(line) > LINE_CHARACTERS_MAX:
+            raise csv.Error
+        yield line
 
 
-def _is_agents(cell: str) -> bool:
-    agents = cell.split(" ", AGENTS_MAX)
-    return len(agents) <= AGENTS_MAX and len(set(agents)) == len(agents) and all(is_id(agent, "agt") for agent in agents)
-
-
-def _is_time(cell: str) -> bool:
-    return _TIME.fullmatch(cell) is not None
-
-
-def _is_no_formula(cell: str) -> bool:
-    return cell[0] not in _FORMULA
-
-
-_RULES: Final[dict[str, tuple[Fault, Callable[[str], bool]]]] = {
-    **dict.fromkeys(("source", "session_ref", "place_ref", "subject_ref", "room", "course_ref"), (_FORMULA_CELL, _is_no_formula)),
-    **dict.fromkeys(("purpose", "processor", "site"), (_NAME, is_name)),
-    **dict.fromkeys(("starts_at", "ends_at"), (_TIME_SHAPE, _is_time)),
-    "agents": (_AGENTS, _is_agents),
-    "status": (_STATUS, {status.value for status in PlaceStatus}.__contains__),
-}
-
-
-def _read_csv(text: str, reader: _RowReader) -> ScheduleFindings | None:
+def _read_csv(data: bytes, reader: RowReader) -> ScheduleFindings | None:
     """Feed all lines to the reader; return findings where reading had to stop."""
-    first = text[: min((at for at in (text.find("\n"), text.find("\r")) if at >= 0), default=len(text))]
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
+    first = text.readline(LINE_CHARACTERS_MAX)
     if ("," in first) == (";" in first):
         return refuse_file(1, None, _HEADER)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",", strict=True)
+    delimiter = ";" if ";" in first else ","
     row = 1
     try:
-        header = next(lines)
+        header = next(csv.reader([first], delimiter=delimiter, strict=True))
         _check_header(header, reader.problems)
         if reader.problems.found_any():
             return None
+        lines = csv.reader(_lines(text), delimiter=delimiter, strict=True)
         order = [header.index(column) if column in header else len(header) for column in COLUMNS]
-        row = lines.line_num + 1
+        row = 2
         for cells in lines:
+            if row > ROWS_MAX + 1:
+                reader.problems.add(row, None, _TOO_MANY_ROWS)
+                return None
             if len(cells) == len(header):
                 cells.append("")
                 reader.read(row, [cells[at] for at in order])
             elif cells:
                 reader.problems.add(row, None, _CELL_COUNT)
-            if reader.seen > ROWS_MAX:
-                reader.problems.add(row, None, _TOO_MANY_ROWS)
-                return None
-            row = lines.line_num + 1
+            row = lines.line_num + 2
     except csv.Error:
         reader.problems.add(row, None, _CSV)
     return None
@@ -254,27 +182,53 @@ def _no_constant(_: str) -> NoReturn:
     raise ValueError
 
 
-def _read_json(text: str, reader: _RowReader) -> ScheduleFindings | None:
-    """Feed all rows to the reader; return findings where reading had to stop."""
-    try:
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        return refuse_file(error.lineno, None, _JSON)
-    except (ValueError, RecursionError):
-        return refuse_file(1, None, _JSON)
-    if not isinstance(document, dict) or document.keys() != {"rows"} or not isinstance(document["rows"], list):
+_BEGIN: Final = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"rows"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*')
+_BETWEEN: Final = re.compile(r"[ \t\r\n]*(?:(,)[ \t\r\n]*|\])")
+_END: Final = re.compile(r"[ \t\r\n]*\}[ \t\r\n]*\Z")
+_decode: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant).raw_decode
+
+
+def _read_json(text: str, reader: RowReader) -> ScheduleFindings | None:
+    """Feed all rows to the reader, one at a time; return findings where reading had to stop."""
+    begin = _BEGIN.match(text)
+    if begin is None:
         return refuse_file(1, None, _JSON_SHAPE)
-    if len(document["rows"]) > ROWS_MAX:
-        return refuse_file(ROWS_MAX + 1, None, _TOO_MANY_ROWS)
-    for row, members in enumerate(document["rows"], 1):
-        if isinstance(members, dict):
-            _read_members(row, members, reader)
+    at, row = begin.end(), 0
+    more = not text.startswith("]", at)
+    at += 0 if more else 1
+    while more:
+        row += 1
+        if row > ROWS_MAX:
+            reader.problems.add(row, None, _TOO_MANY_ROWS)
+            return None
+        found = _decode_row(text, at)
+        between = None if found is None else _BETWEEN.match(text, at + found[1])
+        if found is None or between is None:
+            return refuse_file(text.count("\n", 0, at) + 1, None, _JSON)
+        if isinstance(found[0], dict):
+            _read_members(row, found[0], reader)
         else:
             reader.problems.add(row, None, _ROW_SHAPE)
+        at, more = between.end(), between.group(1) is not None
+    if _END.match(text, at) is None:
+        reader.problems.add(max(row, 1), None, _JSON_SHAPE)
     return None
 
 
-def _read_members(row: int, members: dict[str, Any], reader: _RowReader) -> None:
+def _decode_row(text: str, at: int) -> tuple[Any, int] | None:
+    """Decode one value of lawful length; return it and its length, or None. Nothing beyond that length is looked at."""
+    for length in (1_024, LINE_CHARACTERS_MAX):  # NOTE(why): a slice is a copy, and most rows are short
+        piece = text[at : at + length]
+        try:
+            value, end = _decode(piece)
+        except (ValueError, RecursionError):
+            continue
+        if end < len(piece):  # a number at the end of the slice may go on
+            return value, end
+    return None
+
+
+def _read_members(row: int, members: dict[str, Any], reader: RowReader) -> None:
     """Bring one JSON object into the cells of a row."""
     before = reader.problems.total
     if not members.keys() <= set(COLUMNS):

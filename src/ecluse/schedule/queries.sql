@@ -21,8 +21,9 @@ select
 from ecluse.agent a
 where a.id = any(:agents::text[]);
 
--- name: sessions_kept(source, session_refs, from_at, until_at, processors)
--- Sessions in effect: those that the file names, and those of its processors that start in one of these half-open spans.
+-- name: sessions_kept(source, session_refs, from_at, until_at, processors, ahead)
+-- Sessions in effect: those that the file names, those of its processors that start in one of these half-open spans, and (ahead) those of its
+-- source that are yet to begin.
 select
   s.id,
   s.source,
@@ -40,11 +41,16 @@ from (
   where n.source = :source::text and n.session_ref = any(:session_refs::text[])
   union
   select n.id
+  from ecluse.session n
+  where :ahead::boolean and n.source = :source::text and n.starts_at > ecluse.clock()
+  union
+  select n.id
   from unnest(:from_at::timestamptz[], :until_at::timestamptz[]) as m (from_at, until_at)
   join ecluse.session n on n.processor_id = any(:processors::text[]) and n.starts_at >= m.from_at and n.starts_at < m.until_at
 ) w
 join ecluse.session s on s.id = w.id
-join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null;
+join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
+where s.handed_over_at is null;
 
 -- name: places_kept(session_ids)
 -- Places in effect of these sessions.
@@ -53,7 +59,8 @@ select
   a.place_ref,
   a.subject_ref,
   e.course_ref,
-  a.cancelled_at is not null as cancelled
+  a.cancelled_at is not null as cancelled,
+  f.mode = 'walk-in' as walk_in
 from ecluse.appointment a
 join ecluse.schedule_import f on f.id = a.import_id and f.applied_at is not null
 join ecluse.enrolment e on e.id = a.enrolment_id
@@ -63,10 +70,10 @@ where a.session_id = any(:session_ids::text[]);
 -- Clear what an import of this source loaded and never applied.
 select ecluse.drop_pending(:source::text);
 
--- name: begin_import(id, source, sha256, row_count, actor)!
+-- name: begin_import(id, source, sha256, row_count, actor, mode)!
 -- A new import, pending: its rows have no effect.
-insert into ecluse.schedule_import (id, source, sha256, row_count, actor, started_at)
-values (:id::text, :source::text, :sha256::text, :row_count::integer, :actor::text, ecluse.clock());
+insert into ecluse.schedule_import (id, source, sha256, row_count, actor, started_at, mode)
+values (:id::text, :source::text, :sha256::text, :row_count::integer, :actor::text, ecluse.clock(), :mode::text);
 
 -- name: session_ids(source, session_refs)
 -- The ids of these sessions of a source, those just loaded included.
@@ -74,7 +81,35 @@ select
   s.session_ref,
   s.id
 from ecluse.session s
-where s.source = :source::text and s.session_ref = any(:session_refs::text[]);
+where s.source = :source::text and s.session_ref = any(:session_refs::text[]) and s.handed_over_at is null;
+
+-- name: session_in_effect(log_id, source, session_ref)^
+-- One session with one of its places, if there is any, and the control_seq of the same instant.
+select
+  (select h.control_seq from ecluse.ledger_head h where h.log_id = :log_id::smallint) as control_seq,
+  s.processor_id,
+  s.purpose,
+  s.site_id,
+  s.room,
+  s.starts_at,
+  s.ends_at,
+  array(select g.agent_id from ecluse.session_agent g where g.session_id = s.id order by 1) as agents,
+  p.place_ref,
+  p.subject_ref,
+  p.course_ref,
+  p.cancelled
+from ecluse.session s
+join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
+left join lateral (
+  select a.place_ref, a.subject_ref, e.course_ref, a.cancelled_at is not null as cancelled
+  from ecluse.appointment a
+  join ecluse.schedule_import i on i.id = a.import_id and i.applied_at is not null
+  join ecluse.enrolment e on e.id = a.enrolment_id
+  where a.session_id = s.id
+  order by a.place_ref
+  limit 1
+) p on true
+where s.source = :source::text and s.session_ref = :session_ref::text and s.handed_over_at is null;
 
 -- name: handles(session_ids, place_refs)
 -- The handles of these places, in their order.
@@ -109,3 +144,61 @@ from unnest(:processors::text[], :purposes::text[], :course_refs::text[], :subje
 join ecluse.enrolment e
   on e.processor_id = w.processor_id and e.purpose = w.purpose and e.course_ref = w.course_ref and e.subject_ref = w.subject_ref
 order by w.n;
+
+-- name: drop_requests(source)!
+-- Make room for another file of this source; whatever has expired goes as well.
+delete from ecluse.schedule_request r where r.source = :source::text or r.expires_at <= ecluse.clock();
+
+-- name: count_requests()$
+-- How many files wait for a second person.
+select count(*) from ecluse.schedule_request;
+
+-- name: hold_request(id, source, sha256, kind, mode, confirm, content, row_count, excess_count, plan, actor, life)^
+-- Keep a file until a second person approves it. It has no effect.
+insert into ecluse.schedule_request
+  (id, source, sha256, kind, mode, confirm, content, row_count, excess_count, plan, requested_by, requested_at, expires_at)
+select
+  :id::text, :source::text, :sha256::text, :kind::text, :mode::text, :confirm::integer, :content::bytea, :row_count::integer,
+  :excess_count::integer, :plan::text, :actor::text, t.at, t.at + :life::interval
+from ecluse.clock() as t (at)
+returning expires_at;
+
+-- name: requests()
+-- The files that wait for a second person, oldest first.
+select
+  r.id,
+  r.source,
+  r.sha256,
+  r.mode,
+  r.row_count,
+  r.excess_count,
+  r.requested_by,
+  r.requested_at,
+  r.expires_at
+from ecluse.schedule_request r
+where r.expires_at > ecluse.clock()
+order by r.requested_at, r.id;
+
+-- name: request_of(id)^
+-- One file that waits, whole. A client that is held now asks for nothing.
+select
+  r.id,
+  r.source,
+  r.kind,
+  r.mode,
+  r.confirm,
+  r.content,
+  r.plan,
+  r.requested_by,
+  r.requested_at,
+  exists (
+    select from ecluse.hold h
+    where h.scope = 'client' and 'client:' || h.scope_id = r.requested_by and h.effect <> 'keep' and h.released_at is null
+      and h.from_at <= ecluse.clock() and ecluse.clock() < h.until_at
+  ) as held
+from ecluse.schedule_request r
+where r.id = :id::text and r.expires_at > ecluse.clock();
+
+-- name: withdraw_request(id)$
+-- Take a file back that waits.
+delete from ecluse.schedule_request r where r.id = :id::text returning r.id;

@@ -3,101 +3,106 @@
 1 read the file                     no database
 2 read the present state            one snapshot, with its ``control_seq``
 3 check                             pure; findings end it, a dry run ends here
-4 load new rows, pending            small transactions, without the head's lock; a crash leaves rows without effect
-5 ``schedule:apply``                one control entry under the head's lock; stale if anything changed since 2
+4 above the contract's volume       the file waits for a second person (``ImportHeld``); it has no effect
+5 load new rows, pending            small transactions, without the head's lock; a crash leaves rows without effect
+6 ``schedule:apply``                one control entry under the head's lock; stale if anything changed since 2
 
-When stale, 2 and 3 are done again, and 4 only if the outcome differs. Checks that depend on the clock hold as of 2: a session
-that ends in between opens no window.
+When stale, 2 and 3 are done again, and 5 only if the outcome differs. Checks that depend on the clock hold as of 2: a session
+that ends in between opens no window. An approved file goes the same way again; it must do what it would have done when it was
+sent. A walk-in and a substitution are files of one row, written here from the session as it is (`by_hand`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import tzinfo
-from itertools import islice
-from typing import Final, TypeAlias, TypeVar
-from zoneinfo import ZoneInfo
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta, tzinfo
+from typing import Final
 
-import asyncpg
 import msgspec
 
 from ecluse.clock import wire_text
-from ecluse.contracts import Contract, ContractInvalid, parse_contract
-from ecluse.db import Connection
-from ecluse.ids import new_id
-from ecluse.ledger import Event, LedgerStale
-from ecluse.ledger.service import Control, seal_control
-from ecluse.register import RegisterMap, SubjectRefInvalid, parse_subject_ref
-from ecluse.schedule.check import check_places
-from ecluse.schedule.errors import ImportDisplaced, ScheduleContended, ScheduleKindUnknown, ScheduleModeNotOffered
-from ecluse.schedule.findings import ScheduleFindings
-from ecluse.schedule.model import (
-    CheckedSchedule,
-    ContractFacts,
-    Kind,
-    Mode,
-    Place,
-    PurposeFacts,
-    ScheduleContext,
-    ScheduleCounts,
-    ScheduleFile,
-    SiteFacts,
+from ecluse.db import Connection, Pool
+from ecluse.ids import is_id, new_id
+from ecluse.ledger import LedgerStale
+from ecluse.register import RegisterMap
+from ecluse.schedule.by_hand import substitution_file, walk_in_file
+from ecluse.schedule.cells import judge_cell
+from ecluse.schedule.errors import (
+    ApprovalOwn,
+    ImportDisplaced,
+    RequestsFull,
+    RequestUnknown,
+    ScheduleContended,
+    ScheduleKindUnknown,
+    ScheduleModeUnknown,
+    SessionUnknown,
 )
+from ecluse.schedule.findings import Fault, ScheduleFindings, refuse_file
+from ecluse.schedule.model import FILE_MODES, CheckedSchedule, Kind, Mode, ScheduleFile, SessionKey
 from ecluse.schedule.parse import parse_schedule
-from ecluse.schedule.store import (
-    AGENT_COLUMNS,
-    APPOINTMENT_COLUMNS,
-    SESSION_COLUMNS,
-    EnrolmentKey,
-    Present,
-    begin_import,
-    enrol,
-    handles,
-    load,
-    read_present,
-    session_ids,
-    translated,
+from ecluse.schedule.pending import Approval, Loaded, apply_loaded, load_rows
+from ecluse.schedule.reports import (
+    Book,
+    ImportApplied,
+    ImportChecked,
+    ImportHeld,
+    ImportRefused,
+    ImportReport,
+    Request,
+    Sender,
 )
+from ecluse.schedule.store import (
+    hold_request,
+    read_present,
+    request_of,
+    requests,
+    session_in_effect,
+    translated,
+    withdraw_request,
+)
+from ecluse.schedule.terms import check_file
 
 TRIES: Final = 5
-CHUNK_ROWS: Final = 10_000
+REQUEST_LIFE: Final = timedelta(hours=72)
+"""How long a file waits for a second person: a weekend."""
+REQUESTS_MAX: Final = 20
 
-_T = TypeVar("_T")
-
-
-class ImportRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing was applied: the file has problems."""
-
-    sha256: str
-    findings: ScheduleFindings
-
-
-class ImportChecked(msgspec.Struct, frozen=True, kw_only=True):
-    """A dry run: what applying the file would change; nothing was applied."""
-
-    sha256: str
-    source: str
-    counts: ScheduleCounts
+_UNCONFIRMED: Final = Fault(
+    "the snapshot has no rows, or cancels more than a tenth of the source's future places, and that number is not confirmed",
+    "Look at what a dry run tells; if it is meant, confirm with the number of cancellations that it told.",
+)
+_OTHER_COUNT: Final = Fault(
+    "the snapshot does not cancel as many places as were confirmed", "Make a dry run of this very file and look at it again."
+)
+_OTHER_PLAN: Final = Fault(
+    "the schedule, a contract or an agent changed since the file was sent: it would not do the same now",
+    "Send the file again, and have it approved anew.",
+)
 
 
-class ImportApplied(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it was applied and sealed; ``index``: its control entry in the log."""
+class _Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One file on its way.
 
+    ``confirm``: the number of cancellations that was confirmed; ``plan``: what an approved file must do; ``written_at_seq``: a row by
+    hand is only good for this ``control_seq``.
+    """
+
+    file: ScheduleFile
+    content: bytes
+    kind: Kind
+    sender: Sender
     import_id: str
-    sha256: str
-    source: str
-    counts: ScheduleCounts
-    index: int
-    control_seq: int
-
-
-ImportReport: TypeAlias = ImportRefused | ImportChecked | ImportApplied
+    confirm: int | None = None
+    dry_run: bool = False
+    approval: Approval | None = None
+    plan: str | None = None
+    written_at_seq: int | None = None
 
 
 async def import_schedule(
-    pool: asyncpg.Pool,
+    pool: Pool,
     *,
     file_bytes: bytes,
     kind: str,
@@ -106,40 +111,134 @@ async def import_schedule(
     register: RegisterMap,
     zone: tzinfo,
     mode: str = Mode.DELTA,
+    confirm: int | None = None,
+    source: str | None = None,
     log_id: int = 1,
     authorise: Callable[[Connection], Awaitable[None]] | None = None,
 ) -> ImportReport:
     """Import one file: all of it or nothing.
 
-    ``authorise``: raises unless the sender may import now; asked under the very state that the import is sealed under.
-    ``pool``: role ``ecluse_app``; ``actor``: who sends the file, as the entry shall say; ``zone``: the controller's. Raises
-    `ScheduleKindUnknown`, `ScheduleModeNotOffered`, `ScheduleContended`, `ecluse.db.DatabaseUnavailable` (nothing is known to be
-    applied: send it again, what was applied is then unchanged) and `ecluse.ledger.ClockUntrusted`.
+    ``pool``, ``register``, ``zone``, ``log_id``: as of `Book`; ``actor``, ``authorise``: as of `Sender`; ``confirm``: how many places a
+    snapshot is known to cancel; ``source``: whose snapshot it is, which one without rows has to say.
+    Raises `ScheduleKindUnknown`, `ScheduleModeUnknown`, `ScheduleContended`, `RequestsFull`, `ecluse.db.DatabaseUnavailable`
+    (nothing is known to be applied: send it again, what was applied is then unchanged) and `ecluse.ledger.ClockUntrusted`.
     """
     if kind not in set(Kind):
         raise ScheduleKindUnknown
-    if mode != Mode.DELTA:
-        raise ScheduleModeNotOffered
+    if mode not in FILE_MODES or (mode != Mode.SNAPSHOT and (confirm, source) != (None, None)) or not _is_count(confirm):
+        raise ScheduleModeUnknown
     # NOTE(why): a large file is read in a thread, or every decision of this process would wait for it.
-    file = await asyncio.to_thread(parse_schedule, file_bytes, Kind(kind))
+    file = await asyncio.to_thread(parse_schedule, file_bytes, Kind(kind), source)
     if isinstance(file, ScheduleFindings):
         return ImportRefused(sha256=hashlib.sha256(file_bytes).hexdigest(), findings=file)
-    loaded: _Loaded | None = None
+    job = _Job(
+        file=msgspec.structs.replace(file, mode=Mode(mode)),
+        content=file_bytes,
+        kind=Kind(kind),
+        sender=Sender(name=actor, authorise=authorise),
+        import_id=new_id("imp"),
+        confirm=confirm,
+        dry_run=dry_run,
+    )
+    return await _import(Book(pool=pool, register=register, zone=zone, log_id=log_id), job)
+
+
+def _is_count(confirm: int | None) -> bool:
+    return confirm is None or 0 <= confirm < 2**31
+
+
+async def walk_in(
+    book: Book, sender: Sender, *, source: str, session_ref: str, place_ref: str, subject_ref: str, course_ref: str = ""
+) -> ImportReport:
+    """Add one place to a session whose window is open; the same place again changes nothing.
+
+    Raises `SessionUnknown` and as `import_schedule`.
+    """
+
+    def written(row: Mapping[str, object]) -> bytes:
+        return walk_in_file(row, source, session_ref, place_ref, subject_ref, course_ref)
+
+    return await _by_hand(book, sender, Mode.WALK_IN, (source, session_ref), written)
+
+
+async def substitute(book: Book, sender: Sender, *, source: str, session_ref: str, agents: Sequence[str]) -> ImportReport:
+    """Replace the agents of a session now. Raises `SessionUnknown` and as `import_schedule`."""
+
+    def written(row: Mapping[str, object]) -> bytes:
+        return substitution_file(row, source, session_ref, agents)
+
+    return await _by_hand(book, sender, Mode.SUBSTITUTION, (source, session_ref), written)
+
+
+async def _by_hand(
+    book: Book, sender: Sender, mode: Mode, session: SessionKey, written: Callable[[Mapping[str, object]], bytes]
+) -> ImportReport:
+    """Write a file of one row from the session as it is, and import it; after any other change it is written anew."""
+    if judge_cell("source", session[0]) or judge_cell(
+        "session_ref", session[1]
+    ):  # no file can have named it so; PostgreSQL takes no zero byte
+        raise SessionUnknown
+    for _ in range(TRIES):
+        with translated():
+            async with book.pool.acquire() as connection:
+                row = await session_in_effect(connection, book.log_id, *session)
+        if row is None or row["place_ref"] is None:
+            raise SessionUnknown
+        content = written(dict(row))
+        file = parse_schedule(content, Kind.JSON)
+        if isinstance(file, ScheduleFindings):
+            return ImportRefused(sha256=hashlib.sha256(content).hexdigest(), findings=file)
+        job = _Job(
+            file=msgspec.structs.replace(file, mode=mode),
+            content=content,
+            kind=Kind.JSON,
+            sender=sender,
+            import_id=new_id("imp"),
+            written_at_seq=row["control_seq"],
+        )
+        try:
+            return await _import(book, job)
+        except _WrittenBefore:
+            continue
+    raise ScheduleContended(TRIES)
+
+
+class _WrittenBefore(Exception):
+    """Something changed since a row by hand was written: it might undo that. Never leaves this module."""
+
+
+async def _import(book: Book, job: _Job) -> ImportReport:
+    """Steps 2 to 6, again while other changes come between."""
+    loaded: Loaded | None = None
     for _ in range(TRIES):
         try:
             with translated():
-                async with pool.acquire() as connection:
-                    present = await read_present(connection, log_id, file)
-                    if authorise is not None:  # after the read: who is stopped later makes the import stale, and is asked again
-                        await authorise(connection)
-                    checked = await asyncio.to_thread(_check, file, present, register, zone)
+                async with book.pool.acquire() as connection:
+                    present = await read_present(connection, book.log_id, job.file)
+                    if job.sender.authorise is not None:
+                        # after the read: who is stopped later makes the import stale, and is asked again
+                        await job.sender.authorise(connection)
+                    if job.written_at_seq not in {None, present.control_seq}:
+                        raise _WrittenBefore
+                    checked = await asyncio.to_thread(check_file, job.file, present, book.register, book.zone)
+                    ended = _ended(job, checked)
+                    if ended is not None:
+                        return ended
                     if isinstance(checked, ScheduleFindings):
-                        return ImportRefused(sha256=file.sha256, findings=checked)
-                    if dry_run:
-                        return ImportChecked(sha256=file.sha256, source=file.source, counts=checked.counts)
+                        raise AssertionError("impossible: findings go on")  # noqa: TRY004 - a bug
+                    if checked.excess.total and job.approval is None:
+                        return await _hold(connection, job, checked)
                     if loaded is None or loaded.checked != checked:
-                        loaded = await _load(connection, file, checked, actor)
-                    return _applied(loaded, await _apply(connection, log_id, present.control_seq, loaded, actor))
+                        actor = job.sender.name if job.approval is None else job.approval.requested_by
+                        loaded = await load_rows(connection, job.file, checked, actor, job.import_id)
+                    sealed = await apply_loaded(
+                        connection, log_id=book.log_id, control_seq=present.control_seq, loaded=loaded, actor=job.sender.name,
+                        approval=job.approval,
+                    )  # fmt: skip
+                    return ImportApplied(
+                        import_id=job.import_id, sha256=checked.sha256, source=checked.source, counts=checked.counts,
+                        warnings=checked.warnings, index=sealed.index, control_seq=sealed.control_seq,
+                    )  # fmt: skip
         except LedgerStale:
             continue
         except ImportDisplaced:
@@ -147,163 +246,92 @@ async def import_schedule(
     raise ScheduleContended(TRIES)
 
 
-class _Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A pending import whose new rows are loaded, and what is left to do under the head's lock."""
+def _ended(job: _Job, checked: CheckedSchedule | ScheduleFindings) -> ImportRefused | ImportChecked | None:
+    """Return the report of a file that goes no further, or None."""
+    findings = checked if isinstance(checked, ScheduleFindings) else None
+    if isinstance(checked, CheckedSchedule):
+        if job.plan is not None and plan_digest(checked) != job.plan:
+            findings = refuse_file(1, None, _OTHER_PLAN)
+        elif job.confirm is not None and job.confirm != checked.counts.places_cancelled:
+            findings = refuse_file(1, None, _OTHER_COUNT)
+        elif job.dry_run:
+            return ImportChecked(
+                sha256=checked.sha256, source=checked.source, counts=checked.counts, warnings=checked.warnings, excess=checked.excess,
+                confirm=checked.counts.places_cancelled if checked.wants_confirmation else None,
+            )  # fmt: skip
+        elif job.confirm is None and checked.wants_confirmation:
+            findings = refuse_file(1, None, _UNCONFIRMED)
+    return None if findings is None else ImportRefused(sha256=job.file.sha256, findings=findings)
 
-    import_id: str
-    row_count: int
-    checked: CheckedSchedule
-    moves: list[dict[str, object]]
-    cancels: list[tuple[str, str]]
-    reinstates: list[tuple[str, str]]
+
+async def _hold(connection: Connection, job: _Job, checked: CheckedSchedule) -> ImportHeld:
+    """Keep the file for a second person."""
+    expires_at = await hold_request(
+        connection, checked.source, REQUEST_LIFE, REQUESTS_MAX, id=job.import_id, sha256=checked.sha256, kind=job.kind.value,
+        mode=checked.mode.value, confirm=job.confirm, content=job.content, row_count=len(job.file.rows),
+        excess_count=checked.excess.total, plan=plan_digest(checked), actor=job.sender.name,
+    )  # fmt: skip
+    if expires_at is None:
+        raise RequestsFull(REQUESTS_MAX)
+    return ImportHeld(
+        request=job.import_id, sha256=checked.sha256, source=checked.source, counts=checked.counts, warnings=checked.warnings,
+        excess=checked.excess, expires_at=expires_at,
+    )  # fmt: skip
 
 
-def _check(file: ScheduleFile, present: Present, register: RegisterMap, zone: tzinfo) -> CheckedSchedule | ScheduleFindings:
-    attributes = {name: attribute.type for name, attribute in register.attributes.items()}
-    contracts: dict[str, ContractFacts] = {}
-    for processor, text in present.contracts.items():
-        try:
-            contracts[processor] = contract_facts(parse_contract(text, attributes))
-        except ContractInvalid:
-            # NOTE(why): applied by another version, or the register's map changed: nothing may be planned on what can't be read.
-            continue
-    context = ScheduleContext(
-        now=present.at,
-        controller_zone=zone,
-        contracts=contracts,
-        agents=present.agents,
-        is_subject_ref=_subject_ref_rule(register),
-        sessions=present.sessions,
+def plan_digest(checked: CheckedSchedule) -> str:
+    """Return the hex SHA-256 of what a file would do: an approval is for exactly this."""
+    return hashlib.sha256(msgspec.json.encode(checked)).hexdigest()
+
+
+async def waiting(connection: Connection) -> list[Request]:
+    """Return the files that wait for a second person, oldest first."""
+    with translated():
+        rows = await requests(connection)
+    return [
+        Request(
+            id=row["id"], source=row["source"], sha256=row["sha256"], mode=row["mode"], rows=row["row_count"],
+            excess=row["excess_count"], requested_by=row["requested_by"], requested_at=row["requested_at"], expires_at=row["expires_at"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def approve(book: Book, sender: Sender, request: str) -> ImportReport:
+    """Let a file that waits take effect, as its second person: it is checked again, and must do what it would have done when sent.
+
+    Raises `RequestUnknown`, `ApprovalOwn` and as `import_schedule`.
+    """
+    with translated():
+        async with book.pool.acquire() as connection:
+            row = await request_of(connection, request) if is_id(request, "imp") else None
+    if row is None or row["held"]:
+        raise RequestUnknown
+    if row["requested_by"] == sender.name:
+        raise ApprovalOwn
+    file = await asyncio.to_thread(parse_schedule, row["content"], Kind(row["kind"]), None)
+    if isinstance(file, ScheduleFindings):
+        raise AssertionError("impossible: what was read once can't be read")  # noqa: TRY004 - a bug
+    job = _Job(
+        file=msgspec.structs.replace(file, mode=Mode(row["mode"])),
+        content=row["content"],
+        kind=Kind(row["kind"]),
+        sender=sender,
+        import_id=row["id"],
+        confirm=row["confirm"],
+        plan=row["plan"],
+        approval=Approval(
+            request=row["id"],
+            requested_by=row["requested_by"],
+            requested_at=wire_text(row["requested_at"]),
+            approver=sender.name,
+        ),
     )
-    return check_places(file, context)
+    return await _import(book, job)
 
 
-def contract_facts(contract: Contract) -> ContractFacts:
-    """Take from a contract what bounds a schedule."""
-    return ContractFacts(
-        purposes={
-            purpose.id: PurposeFacts(
-                max_capacity=purpose.max_capacity, opens_before=purpose.opens_before, closes_after=purpose.closes_after
-            )
-            for purpose in contract.purposes.values()
-        },
-        sites={
-            site.id: SiteFacts(timezone=ZoneInfo(site.timezone), rooms=site.rooms, max_sessions_per_day=site.max_sessions_per_day)
-            for site in contract.sites.values()
-        },
-        persons_per_day=contract.limits.persons_per_day,
-        persons_per_month=contract.limits.persons_per_month,
-        starts_on=contract.starts_on,
-        ends_on=contract.ends_on,
-    )
-
-
-def _subject_ref_rule(register: RegisterMap) -> Callable[[str], bool]:
-    def is_subject_ref(text: str) -> bool:
-        try:
-            parse_subject_ref(text, register)
-        except SubjectRefInvalid:
-            return False
-        return True
-
-    return is_subject_ref
-
-
-async def _load(connection: Connection, file: ScheduleFile, checked: CheckedSchedule, actor: str) -> _Loaded:
-    """Load what is new as pending rows, and find the ids of what changes."""
-    import_id = new_id("imp")
-    await begin_import(connection, import_id, file, actor)
-    ids = await _load_sessions(connection, checked, import_id)
-    await _load_places(connection, checked.places_new, ids, import_id)
-    cancelled, reinstated = checked.places_cancelled, checked.places_reinstated
-    changing = [(ids[place.session_ref], place.place_ref) for place in (*cancelled, *reinstated)]
-    found = await handles(connection, changing)
-    return _Loaded(
-        import_id=import_id,
-        row_count=len(file.rows),
-        checked=checked,
-        moves=[
-            {
-                "session": ids[plan.session_ref],
-                "site": plan.facts.site,
-                "room": plan.facts.room,
-                "starts_at": wire_text(plan.facts.starts_at),
-                "ends_at": wire_text(plan.facts.ends_at),
-                "agents": plan.facts.agents,
-            }
-            for plan in checked.sessions_moved
-        ],
-        cancels=found[: len(cancelled)],
-        reinstates=found[len(cancelled) :],
-    )
-
-
-async def _load_sessions(connection: Connection, checked: CheckedSchedule, import_id: str) -> dict[str, str]:
-    """Load new sessions with their agents; return the ids of all sessions of the file that there are now."""
-    for plans in _chunks(checked.sessions_new):
-        fresh = [(new_id("ses"), plan.facts, plan.session_ref) for plan in plans]
-        rows: list[tuple[object, ...]] = [
-            (ses, checked.source, ref, f.processor, f.purpose, f.site, f.room, f.starts_at, f.ends_at, import_id)
-            for ses, f, ref in fresh
-        ]
-        await load(connection, "session", SESSION_COLUMNS, rows)
-        await load(connection, "session_agent", AGENT_COLUMNS, [(ses, agent) for ses, f, _ in fresh for agent in f.agents])
-    ids: dict[str, str] = {}
-    for plans in _chunks((*checked.sessions_new, *checked.sessions_moved, *checked.sessions_unchanged)):
-        ids |= await session_ids(connection, checked.source, [plan.session_ref for plan in plans])
-    return ids
-
-
-async def _load_places(connection: Connection, places: Sequence[Place], ids: dict[str, str], import_id: str) -> None:
-    """Enrol the subjects of new places and load their appointments, each with a new handle."""
-    keyed = sorted(
-        (EnrolmentKey(place.processor, place.purpose, place.course_ref, place.subject_ref), place.row) for place in places
-    )
-    by_row = {place.row: place for place in places}
-    for chunk in _chunks(keyed):
-        keys = list(dict.fromkeys(key for key, _ in chunk))
-        enrolments = dict(zip(keys, await enrol(connection, keys, [new_id("enr") for _ in keys]), strict=True))
-        rows: list[tuple[object, ...]] = []
-        for key, row in chunk:
-            place = by_row[row]
-            session = ids[place.session_ref]
-            rows.append((key.processor, new_id("apt"), session, place.place_ref, enrolments[key], key.subject_ref, import_id))
-        await load(connection, "appointment", APPOINTMENT_COLUMNS, rows)
-
-
-async def _apply(connection: Connection, log_id: int, control_seq: int, loaded: _Loaded, actor: str) -> Control:
-    """Seal the import and its effect; raises `LedgerStale` if anything changed since it was checked."""
-    checked = loaded.checked
-    return await seal_control(
-        connection,
-        log_id=log_id,
-        event=Event.SCHEDULE_APPLIED,
-        act="schedule:apply",
-        actor=actor,
-        target=loaded.import_id,
-        detail={
-            "counts": msgspec.to_builtins(checked.counts),
-            "rows": loaded.row_count,
-            "sha256": checked.sha256,
-            "source": checked.source,
-        },
-        body={"import": loaded.import_id, "moves": loaded.moves, "cancels": loaded.cancels, "reinstates": loaded.reinstates},
-        expected_seq=control_seq,
-    )
-
-
-def _applied(loaded: _Loaded, sealed: Control) -> ImportApplied:
-    return ImportApplied(
-        import_id=loaded.import_id,
-        sha256=loaded.checked.sha256,
-        source=loaded.checked.source,
-        counts=loaded.checked.counts,
-        index=sealed.index,
-        control_seq=sealed.control_seq,
-    )
-
-
-def _chunks(items: Sequence[_T]) -> Iterator[list[_T]]:
-    rest = iter(items)
-    while chunk := list(islice(rest, CHUNK_ROWS)):
-        yield chunk
+async def withdraw(connection: Connection, request: str) -> None:
+    """Take back a file that waits. Raises `RequestUnknown`."""
+    with translated():
+        if not await withdraw_request(connection, request):
+            raise RequestUnknown

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ from ecluse.db import LOST, Connection, DatabaseUnavailable
 from ecluse.ledger.errors import ControlRefused
 from ecluse.ledger.store import read_head
 from ecluse.schedule.errors import ImportDisplaced
-from ecluse.schedule.model import ExistingPlace, ExistingSession, PlaceStatus, ScheduleFile, SessionFacts, SessionKey
+from ecluse.schedule.model import ExistingPlace, ExistingSession, Mode, PlaceStatus, ScheduleFile, SessionFacts, SessionKey
 from ecluse.schedule.resolve import touched_spans
 
 SESSION_COLUMNS: Final = (
@@ -44,6 +44,7 @@ _DISPLACED: Final = frozenset(
     {
         "schedule_import_pending",
         "schedule_import_pending_uq",
+        "schedule_request_source_uq",
         "session_identity_uq",
         "session_import_id_fkey",
         "session_agent_session_id_fkey",
@@ -119,6 +120,7 @@ async def read_present(connection: Connection, log_id: int, file: ScheduleFile) 
             from_at=[from_at for from_at, _ in spans],
             until_at=[until_at for _, until_at in spans],
             processors=processors,
+            ahead=file.mode is Mode.SNAPSHOT,
         )
         places = await _rows("places_kept", connection, session_ids=[row["id"] for row in sessions])
     return Present(
@@ -138,6 +140,7 @@ def _sessions(sessions: Sequence[asyncpg.Record], places: Sequence[asyncpg.Recor
             subject_ref=row["subject_ref"],
             course_ref=row["course_ref"],
             status=PlaceStatus.CANCELLED if row["cancelled"] else PlaceStatus.PLANNED,
+            walk_in=row["walk_in"],
         )
     return {
         (row["source"], row["session_ref"]): ExistingSession(
@@ -162,7 +165,13 @@ async def begin_import(connection: Connection, import_id: str, file: ScheduleFil
         await _queries().patience(connection)
         await _queries().drop_pending(connection, source=file.source)
         await _queries().begin_import(
-            connection, id=import_id, source=file.source, sha256=file.sha256, row_count=len(file.rows), actor=actor
+            connection,
+            id=import_id,
+            source=file.source,
+            sha256=file.sha256,
+            row_count=len(file.rows),
+            actor=actor,
+            mode=file.mode.value,
         )
 
 
@@ -198,6 +207,14 @@ async def session_ids(connection: Connection, source: str, session_refs: Sequenc
     return {row["session_ref"]: row["id"] for row in rows}
 
 
+async def session_in_effect(connection: Connection, log_id: int, source: str, session_ref: str) -> asyncpg.Record | None:
+    """Return one session of a source with one of its places and the ``control_seq`` of that instant, or None."""
+    found: asyncpg.Record | None = await _queries().session_in_effect(
+        connection, log_id=log_id, source=source, session_ref=session_ref
+    )
+    return found
+
+
 async def handles(connection: Connection, places: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the ``(processor, handle)`` of these ``(session_id, place_ref)``, in their order."""
     rows = await _rows(
@@ -206,6 +223,36 @@ async def handles(connection: Connection, places: Sequence[tuple[str, str]]) -> 
     if len(rows) != len(places):
         raise ImportDisplaced
     return [(row["processor_id"], row["id"]) for row in rows]
+
+
+async def hold_request(connection: Connection, source: str, life: timedelta, most: int, **facts: object) -> datetime | None:
+    """Keep a file for approval in the place of an earlier one of its source; return when it expires, or None if ``most`` wait."""
+    async with connection.transaction():
+        await _queries().patience(connection)
+        await _queries().drop_requests(connection, source=source)
+        if await _queries().count_requests(connection) >= most:
+            return None
+        row = await _queries().hold_request(connection, source=source, life=life, **facts)
+    expires_at: datetime = row["expires_at"]
+    return expires_at
+
+
+async def requests(connection: Connection) -> list[asyncpg.Record]:
+    """Return the files that wait for a second person, without their content."""
+    return await _rows("requests", connection)
+
+
+async def request_of(connection: Connection, request: str) -> asyncpg.Record | None:
+    """Return one file that waits, with its content, or None."""
+    async with connection.transaction():
+        await _queries().patience(connection)
+        found: asyncpg.Record | None = await _queries().request_of(connection, id=request)
+    return found
+
+
+async def withdraw_request(connection: Connection, request: str) -> bool:
+    """Take back a file that waits; False if there is none."""
+    return await _queries().withdraw_request(connection, id=request) is not None
 
 
 async def _rows(name: str, connection: Connection, **values: object) -> list[asyncpg.Record]:

@@ -1,47 +1,77 @@
 -- The one list of who may do what. Run by the owner after every migration; it first takes everything away. A test compares it with the catalogue.
 revoke all on all tables in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
+revoke all on all sequences in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
 revoke all on all functions in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
+revoke all on schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
 grant usage on schema ecluse to ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
 grant execute on function ecluse.clock() to ecluse_app, ecluse_jobs, ecluse_reader, ecluse_sealer;
 
--- ecluse_sealer owns the functions that write; nobody logs in as it
+-- ecluse_sealer owns the functions that write, and those that read history for the gate; nobody logs in as it
 grant create on schema ecluse to ecluse_sealer;
 alter function ecluse.seal owner to ecluse_sealer;
 alter function ecluse.control owner to ecluse_sealer;
 alter function ecluse.apply_schedule owner to ecluse_sealer;
 alter function ecluse.spend owner to ecluse_sealer;
 alter function ecluse.purge owner to ecluse_sealer;
+alter function ecluse.refusals_due owner to ecluse_sealer;
+alter function ecluse.note_refusals owner to ecluse_sealer;
 alter function ecluse.drop_pending owner to ecluse_sealer;
 alter function ecluse.refuse_unsealed_rows owner to ecluse_sealer;
+alter function ecluse.gather owner to ecluse_sealer;
+alter function ecluse.sealed_before owner to ecluse_sealer;
+alter function ecluse.entry_of owner to ecluse_sealer;
+alter function ecluse.unsigned_since owner to ecluse_sealer;
+alter function ecluse.record_outcome owner to ecluse_sealer;
+alter function ecluse.outcomes_due owner to ecluse_sealer;
+alter function ecluse.settle_outcome owner to ecluse_sealer;
+alter function ecluse.retry_outcomes owner to ecluse_sealer;
+alter function ecluse.outcome_counts owner to ecluse_sealer;
+alter function ecluse.purge_outcomes owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
 -- its own, too: the second time the lines at the top take an owner's right to call what it owns
-grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
+grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
+grant execute on function ecluse.gather, ecluse.sealed_before, ecluse.entry_of, ecluse.unsigned_since to ecluse_sealer;
+grant execute on function ecluse.record_outcome, ecluse.outcomes_due, ecluse.settle_outcome, ecluse.retry_outcomes, ecluse.outcome_counts, ecluse.purge_outcomes to ecluse_sealer;
+grant select on ecluse.ledger_checkpoint to ecluse_sealer;
 grant select, update on ecluse.ledger_head to ecluse_sealer;
 grant select, insert on ecluse.ledger_entry, ecluse.opening, ecluse.contract, ecluse.processor, ecluse.agent, ecluse.client, ecluse.schedule_change to ecluse_sealer;
 grant select, insert, update on ecluse.client_key, ecluse.hold to ecluse_sealer;
-grant select, update, delete on ecluse.session, ecluse.appointment, ecluse.schedule_import to ecluse_sealer;
+grant select, update, delete on ecluse.schedule_import to ecluse_sealer;
+grant select, insert, update, delete on ecluse.session, ecluse.appointment to ecluse_sealer;
+grant select, delete on ecluse.schedule_request to ecluse_sealer;
+grant select on ecluse.enrolment to ecluse_sealer;
 grant select, insert, delete on ecluse.session_agent to ecluse_sealer;
 grant select, insert, delete on ecluse.proof_spent, ecluse.budget_person to ecluse_sealer;
-grant select, insert, update, delete on ecluse.budget_count, ecluse.idempotency to ecluse_sealer;
+grant select, insert, update, delete on ecluse.budget_count, ecluse.idempotency, ecluse.refusal_count to ecluse_sealer;
+grant select, insert, update, delete on ecluse.outcome, ecluse.outcome_key to ecluse_sealer;
+grant select on ecluse.outcome_feed to ecluse_sealer;
+grant usage on sequence ecluse.outcome_seq to ecluse_sealer;
 
--- ecluse_app: the gate. It reads what it decides from, loads pending places, and passes every other write through the door
-revoke all on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather, ecluse.apply_schedule, ecluse.purge, ecluse.ensure_partitions, ecluse.drop_pending, ecluse.refuse_unsealed_rows, ecluse.refuse_unsealed_roster, ecluse.refuse_change from public;
-grant execute on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather to ecluse_app;
-grant select on ecluse.ledger_log, ecluse.ledger_head, ecluse.ledger_entry, ecluse.opening, ecluse.ledger_tile, ecluse.ledger_checkpoint to ecluse_app;
+-- ecluse_app: the gate. It reads what it decides from, and of history one entry at a time; it loads pending places, and passes every other write through the door
+revoke all on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather, ecluse.sealed_before, ecluse.entry_of, ecluse.unsigned_since, ecluse.apply_schedule, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.ensure_partitions, ecluse.drop_pending, ecluse.refuse_unsealed_rows, ecluse.refuse_unsealed_roster, ecluse.refuse_change from public;
+grant execute on function ecluse.seal, ecluse.control, ecluse.spend, ecluse.gather, ecluse.sealed_before, ecluse.entry_of, ecluse.unsigned_since to ecluse_app;
+grant select on ecluse.ledger_log, ecluse.ledger_head, ecluse.ledger_tile, ecluse.ledger_checkpoint to ecluse_app;
 grant select on ecluse.processor, ecluse.contract, ecluse.agent, ecluse.client, ecluse.client_key, ecluse.hold to ecluse_app;
-grant select on ecluse.schedule_change, ecluse.idempotency, ecluse.budget_count to ecluse_app;
+grant select on ecluse.schedule_change, ecluse.budget_count to ecluse_app;
 grant select on ecluse.schedule_import, ecluse.session, ecluse.session_agent, ecluse.enrolment, ecluse.appointment to ecluse_app;
-grant insert (id, source, sha256, row_count, actor, started_at) on ecluse.schedule_import to ecluse_app;
+grant insert (id, source, sha256, row_count, actor, started_at, mode) on ecluse.schedule_import to ecluse_app;
+grant select, insert, delete on ecluse.schedule_request to ecluse_app;
 grant insert (id, source, session_ref, processor_id, purpose, site_id, room, starts_at, ends_at, import_id) on ecluse.session to ecluse_app;
 grant insert on ecluse.session_agent, ecluse.enrolment to ecluse_app;
 grant insert (processor_id, id, session_id, place_ref, enrolment_id, subject_ref, import_id) on ecluse.appointment to ecluse_app;
 grant execute on function ecluse.drop_pending to ecluse_app;
+revoke all on function ecluse.record_outcome, ecluse.outcomes_due, ecluse.settle_outcome, ecluse.retry_outcomes, ecluse.outcome_counts, ecluse.purge_outcomes from public;
+grant execute on function ecluse.record_outcome, ecluse.retry_outcomes, ecluse.outcome_counts to ecluse_app;
+grant select on ecluse.outcome_feed to ecluse_app;
+grant select, insert, delete on ecluse.sandbox_person to ecluse_app;
+grant select on public._pogo_migration to ecluse_app; -- a gate does not start on another release's schema
 
 -- ecluse_jobs: hashes entries into tiles, signs heads, clears what has served its time
 grant select on ecluse.ledger_log, ecluse.ledger_head, ecluse.ledger_entry to ecluse_jobs;
 grant select, insert, update on ecluse.ledger_tile to ecluse_jobs;
 grant select, insert on ecluse.ledger_checkpoint to ecluse_jobs;
-grant execute on function ecluse.purge, ecluse.ensure_partitions to ecluse_jobs;
+grant execute on function ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.ensure_partitions to ecluse_jobs;
+grant execute on function ecluse.outcomes_due, ecluse.settle_outcome, ecluse.outcome_counts, ecluse.purge_outcomes to ecluse_jobs;
 
 -- ecluse_eraser: forgets
 grant select, delete on ecluse.opening to ecluse_eraser;

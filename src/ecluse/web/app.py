@@ -12,22 +12,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import msgspec
 import structlog
 from litestar import Litestar, MediaType, Request, Response
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import License, Server
 from prometheus_client import Counter, Histogram
 
 from ecluse import __version__
 from ecluse.errors import EcluseError
 from ecluse.events import describe
-from ecluse.web import disclose, ledger_api, oauth, processor_api, schedule_api
+from ecluse.web import disclose, ledger_api, oauth, outcome_api, problem_pages, processor_api, schedule_api, wire
 from ecluse.web.auth import read_headers
 from ecluse.web.gateway import Gateway
 from ecluse.web.problems import PROBLEMS, HttpProblem, document, headers_of
+from ecluse.web.published import ABOUT, TAGS, complete, components
 
 Scope = dict[str, Any]  # ASGI's own shape
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -56,6 +58,8 @@ def problem_of(error: Exception) -> tuple[str, str | None, dict[str, object]]:
         return "invalid-request", "The body did not arrive in time.", {}
     if isinstance(error, HTTPException):
         return _BY_STATUS.get(error.status_code, "invalid-request"), None, {}
+    if isinstance(error, UnicodeDecodeError):  # the framework's decoder, of a member's name
+        return "invalid-request", "The body is not UTF-8.", {}
     # the text of a stranger's exception may quote a value: its type and where it was raised are enough
     log.error("web:internal", **describe(error))
     return "internal", None, {}
@@ -72,6 +76,12 @@ def _handle(_request: Request[Any, Any, Any], error: Exception) -> Response[byte
 def build_app(make: Callable[[], Awaitable[Gateway]]) -> App:
     """Return the ASGI application. ``make`` builds the gateway inside the serving loop, at start."""
     holder: dict[str, Gateway] = {}
+    framework = build_framework(make, holder)
+    return _fast_lane(framework, holder)  # type: ignore[arg-type] # Litestar's typed dicts for the scope are wider than ASGI's
+
+
+def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Gateway]) -> Litestar:
+    """Return the framework's application, with its OpenAPI document; ``holder`` is where the lifespan puts the gateway."""
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -84,24 +94,55 @@ def build_app(make: Callable[[], Awaitable[Gateway]]) -> App:
     def gateway() -> Gateway:
         return holder["gateway"]
 
-    framework = Litestar(
-        route_handlers=[*processor_api.HANDLERS, *oauth.HANDLERS, *schedule_api.HANDLERS, *ledger_api.HANDLERS],
+    return Litestar(
+        route_handlers=[
+            *processor_api.HANDLERS,
+            *oauth.HANDLERS,
+            *schedule_api.HANDLERS,
+            *outcome_api.HANDLERS,
+            *ledger_api.HANDLERS,
+            *problem_pages.HANDLERS,
+        ],
         dependencies={"gateway": Provide(gateway, sync_to_thread=False)},
         exception_handlers={Exception: _handle},
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(
             title="Écluse",
             version=__version__,
+            description=ABOUT,
             path="/schema",
             use_handler_docstrings=True,
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
-            components=Components(security_schemes={"dpop": SecurityScheme(type="http", scheme="DPoP", description="RFC 9449")}),
-            security=[{"dpop": []}],
+            render_plugins=[_Published(path=["/", "/openapi.json"])],
+            components=components(),
+            tags=TAGS,
+            servers=[Server(url="/", description="The agency's public address: the issuer that the server metadata name.")],
+            license=License(name="EUPL-1.2", identifier="EUPL-1.2"),
         ),
         logging_config=None,
         request_max_body_size=disclose.MOST_BODY_BYTES,  # the schedule's handler takes more, after it has authenticated
     )
-    return _fast_lane(framework, holder)  # type: ignore[arg-type] # Litestar's typed dicts for the scope are wider than ASGI's
+
+
+def openapi_document(framework: Litestar) -> dict[str, Any]:
+    """Return the document as it is published: what the framework draws from the types, and what no type says."""
+    drawn = framework.openapi_schema.to_schema()
+    said = [each for module in (wire, oauth, schedule_api) for each in vars(module).values()]
+    complete(
+        drawn["components"]["schemas"], [each for each in said if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+    )
+    return drawn
+
+
+class _Published(JsonRenderPlugin):
+    """Renders the document, once, when it is first asked for."""
+
+    _body: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002 - the framework's signature
+        """Return the document's bytes."""
+        if self._body is None:
+            self._body = msgspec.json.encode(openapi_document(request.app))
+        return self._body
 
 
 def _fast_lane(framework: App, holder: dict[str, Gateway]) -> App:

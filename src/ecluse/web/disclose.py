@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ecluse.contracts import Assurance
-from ecluse.disclosure import Answer, Delivered, Delivery, Denied, Proven, Replayed, Request
+from ecluse.disclosure import Answer, Delivered, Delivery, Denied, Flooded, Proven, Replayed, Request
 from ecluse.ids import is_id, is_name
 from ecluse.policy import Ask
 from ecluse.schedule.agenda import AgendaSession
@@ -57,7 +57,7 @@ async def disclose(gateway: Gateway, headers: Headers, body: bytes) -> Reply:
         Request(proven=proven, asks=(ask,), endpoint=PATH, session=None, key=idempotency_key(headers), body_hash=body_hash)
     )
     if isinstance(answer, Delivered):
-        return 200, _JSON, _encode(_person(gateway.origin, answer.deliveries[0]))
+        return 200, _JSON, _encode(_person(gateway.origin, ask, answer.deliveries[0]))
     return refusal(gateway.origin, answer)
 
 
@@ -75,7 +75,7 @@ async def sheet(
         raise HttpProblem("too-large")
     try:
         wanted = _decode_sheet(body)
-    except msgspec.MsgspecError as bad:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as bad:  # the latter: a member's name that is not UTF-8
         raise HttpProblem("invalid-request", f"The body is not as the schema says: {_constant(bad)}.") from None
     if body.count(b'"') != 4:
         raise HttpProblem("invalid-request", "A member stands twice, or a text holds a quote.")
@@ -102,7 +102,11 @@ async def sheet(
         )
     )
     if isinstance(answer, Delivered):
-        rows = [{"appointment": delivery.appointment, **_person(gateway.origin, delivery)} for delivery in answer.deliveries]
+        asked = {ask.appointment: ask for ask in asks}
+        rows = [
+            {"appointment": delivery.appointment, **_person(gateway.origin, asked[delivery.appointment], delivery)}
+            for delivery in answer.deliveries
+        ]
         return 200, _JSON, _encode({"session": session.id, "disclosures": rows, "missing": answer.missing})
     return refusal(gateway.origin, answer)
 
@@ -112,6 +116,9 @@ def refusal(origin: str, answer: Answer) -> Reply:
     if isinstance(answer, Replayed):
         status, body = document("invalid-proof", "The DPoP proof was used before.")
         return status, headers_of("invalid-proof"), body
+    if isinstance(answer, Flooded):
+        status, body = document("too-many-refusals", None, {"retry_in_seconds": answer.seconds})
+        return status, headers_of("too-many-refusals", answer.seconds), body
     if not isinstance(answer, Denied):
         raise AssertionError("impossible: a delivery rendered as a refusal")  # noqa: TRY004 - a bug, not a caller's type
     receipt = {"log": origin, "index": answer.index, "leaf_hash": answer.leaf_hash, "opening": answer.opening, "value_salts": {}}
@@ -144,7 +151,7 @@ def _read(body: bytes) -> DisclosureRequest:
         raise HttpProblem("too-large")
     try:
         wanted = _decode(body)
-    except msgspec.MsgspecError as bad:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as bad:  # the latter: a member's name that is not UTF-8
         raise HttpProblem("invalid-request", f"The body is not as the schema says: {_constant(bad)}.") from None
     names = wanted.attributes
     # each name and each text has two quotes: more of them means a member that stands twice (every text here is free of quotes)
@@ -164,7 +171,7 @@ def _check_agent(agent: str) -> None:
         raise HttpProblem("invalid-request", "agent is not an agent's id (agt_ and 26 characters).")
 
 
-def _constant(bad: msgspec.MsgspecError) -> str:
+def _constant(bad: Exception) -> str:
     """Return the part of a decoder's message that can't hold a value: what was expected and where."""
     text = str(bad)
     return (
@@ -174,8 +181,12 @@ def _constant(bad: msgspec.MsgspecError) -> str:
     )
 
 
-def _person(origin: str, delivery: Delivery) -> dict[str, object]:
-    """Render one person."""
+def _person(origin: str, ask: Ask, delivery: Delivery) -> dict[str, object]:
+    """Render one person, after a last check that it is the one that was asked for, and shows no more than was asked."""
+    if (delivery.appointment, delivery.processor) != (ask.appointment, ask.processor) or not delivery.forms.keys() <= set(
+        ask.attributes
+    ):
+        raise AssertionError("impossible: another person's answer")
     return {
         "disclosure": delivery.disclosure,
         "subject": delivery.subject,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -17,17 +17,37 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from ecluse import ids
-from ecluse.db import LOST, DatabaseUnavailable, Pool, keep_session, open_pool, refuse_loose_commits, refuse_strong_role
-from ecluse.disclosure import Door, FingerprintKey
+from ecluse.db import (
+    LOST,
+    Connection,
+    DatabaseUnavailable,
+    Pool,
+    keep_session,
+    open_pool,
+    pooled,
+    refuse_loose_commits,
+    refuse_other_schema,
+    refuse_pooler,
+    refuse_strong_role,
+    refuse_writer,
+    trying,
+)
+from ecluse.disclosure import Door
+from ecluse.disclosure.store import note_floods
 from ecluse.errors import ConfigurationError
-from ecluse.identity import ProofChecker, PublicKey, TokenChecker, TokenIssuer, load_private, server_metadata
+from ecluse.identity import PrivateKey, ProofChecker, PublicKey, server_metadata
 from ecluse.ledger.integrate import Integrator
 from ecluse.ledger.sign import Signer, load_log_key
+from ecluse.outcomes.deliver import Courier
+from ecluse.outcomes.signature import load_webhook_key
 from ecluse.register import AttributeType, RegisterMap, parse_register
 from ecluse.register.store import SESSION_SETTINGS, Register
 from ecluse.settings import Installation, Settings, with_user
+from ecluse.web.keyfiles import LiveFingerprintKeys, LiveTokenKeys
 
 LOG_ID: Final = 1
+JOBS_POOL: Final = 4
+_FLOODS_EVERY_SECONDS: Final = 15
 HttpRequest: TypeAlias = Request[Any, Any, Any]
 """A request of the framework; we use none of its user, auth or state."""
 
@@ -43,9 +63,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, AttributeType]
     door: Door
     proofs: ProofChecker
-    tokens: TokenChecker
-    issuer: TokenIssuer
-    token_key: PublicKey
+    tokens: LiveTokenKeys
+    webhook_key: PublicKey
     origin: str
     stop: asyncio.Event
     workers: tuple[asyncio.Task[None], ...]
@@ -67,27 +86,54 @@ Served = NamedDependency[SkipValidation[Gateway]]
 
 async def build(installation: Installation, database_url: str, register_url: str) -> Gateway:
     """Open everything. ``database_url`` and ``register_url``: without user or password. Raises `ConfigurationError`, `DatabaseUnavailable`."""
+    async with contextlib.AsyncExitStack() as undo:
+        gateway = await _build(installation, database_url, register_url, undo)
+        undo.pop_all()
+    return gateway
+
+
+@contextlib.asynccontextmanager
+async def _checking(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection of a new pool for its checks; what they refuse is let go of."""
+    try:
+        async with pool.acquire() as connection:
+            yield connection
+    except BaseException:  # a cancelled start too: the pool would be nobody's
+        pool.terminate()
+        raise
+
+
+async def _build(installation: Installation, database_url: str, register_url: str, undo: contextlib.AsyncExitStack) -> Gateway:
+    """Open everything; ``undo`` lets go of what was opened before a refusal."""
     settings = installation.settings
+    installation.refuse_loose_files()
+    tokens, fingerprints = (
+        LiveTokenKeys(installation, server_metadata(settings.public_url).issuer),
+        LiveFingerprintKeys(installation),
+    )
+    webhook_key = load_webhook_key(installation.secret("webhook.key"))
     register_map = read_register_map(installation)
     attributes = {name: attribute.type for name, attribute in register_map.attributes.items()}
     pool = await open_pool(
-        with_user(database_url, "ecluse_app", installation.secret("db-app.password")), size=settings.database.pool, name="gate"
+        with_user(database_url, "ecluse_app"), installation.passwords("app"), size=settings.database.pool, name="gate"
     )
-    async with pool.acquire() as connection:
+    async with _checking(pool) as connection:
+        await refuse_pooler(connection, "database.url")
         await refuse_strong_role(connection)
+        await refuse_other_schema(connection)
         await refuse_loose_commits(connection)
         origin = await connection.fetchval("select origin from ecluse.ledger_log where id = $1::smallint", LOG_ID)
-    if origin is None:
-        raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
+        if origin is None:
+            raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
+    undo.callback(pool.terminate)
     register_pool = await open_register_pool(installation, register_url)
+    undo.callback(register_pool.terminate)
     door = Door(
-        pool, Register(register_pool, register_map), attributes, fingerprint_keys(installation), settings.zone, log_id=LOG_ID,
-        batch=settings.door.batch, queue=settings.door.queue, flights=settings.door.flights, random_bytes=ids.random_bytes, new_id=ids.new_id,
+        pool, Register(register_pool, register_map), attributes, fingerprints, settings.zone, log_id=LOG_ID,
+        limits=settings.door, random_bytes=ids.random_bytes, new_id=ids.new_id,
     )  # fmt: skip
-    token_key = load_private(installation.secret("token.key").encode())
-    issuer = server_metadata(settings.public_url).issuer
     stop = asyncio.Event()
-    jobs_pool, workers = await _start_workers(installation, database_url, origin, stop)
+    jobs_pool, workers = await _start_workers(installation, database_url, origin, webhook_key, stop)
     return Gateway(
         settings=settings,
         pool=pool,
@@ -97,9 +143,8 @@ async def build(installation: Installation, database_url: str, register_url: str
         attributes=attributes,
         door=door,
         proofs=ProofChecker(settings.public_url),
-        tokens=TokenChecker([token_key.public], issuer, issuer),
-        issuer=TokenIssuer(token_key, issuer, issuer),
-        token_key=token_key.public,
+        tokens=tokens,
+        webhook_key=webhook_key.public,
         origin=origin,
         stop=stop,
         workers=workers,
@@ -117,27 +162,14 @@ def read_register_map(installation: Installation) -> RegisterMap:
         ) from missing
 
 
-def fingerprint_keys(installation: Installation) -> dict[int, FingerprintKey]:
-    """Read ``keys/fingerprint.key``: lines of ``version:64 hex``, the highest version being in use."""
-    keys: dict[int, FingerprintKey] = {}
-    try:
-        for line in installation.secret("fingerprint.key").split("\n"):
-            version, _, secret = line.partition(":")
-            keys[int(version)] = FingerprintKey(version=int(version), secret=bytes.fromhex(secret))
-    except ValueError as bad:
-        raise ConfigurationError("keys/fingerprint.key", "a line is not version:hex", "Restore it from your safe") from bad
-    if any(len(key.secret) != 32 for key in keys.values()):
-        raise ConfigurationError("keys/fingerprint.key", "a secret is not of 32 bytes", "Restore it from your safe")
-    return keys
-
-
 async def open_register_pool(installation: Installation, register_url: str) -> Pool:
     """Open the read-only pool on the controller's register."""
     source = installation.settings.register
     timeout = source.timeout_seconds
     try:
         pool = await asyncpg.create_pool(
-            with_user(register_url, "register_reader", installation.secret("db-register.password")),
+            with_user(register_url, "register_reader"),
+            connect=trying(installation.passwords("register")),
             min_size=source.pool,
             max_size=source.pool,
             max_inactive_connection_lifetime=0,
@@ -149,22 +181,41 @@ async def open_register_pool(installation: Installation, register_url: str) -> P
                 "statement_timeout": str(int(timeout * 1000)),
             },
         )
+    except asyncpg.ProtocolViolationError as strange:
+        raise pooled("register.url") from strange
     except LOST as lost:
         raise DatabaseUnavailable("the register does not answer") from lost
-    async with pool.acquire() as connection:
+    async with _checking(pool) as connection:
+        await refuse_pooler(connection, "register.url")
         await refuse_strong_role(connection)
+        await refuse_writer(connection)
     return pool
 
 
 async def _start_workers(
-    installation: Installation, database_url: str, origin: str, stop: asyncio.Event
+    installation: Installation, database_url: str, origin: str, webhook_key: PrivateKey, stop: asyncio.Event
 ) -> tuple[Pool | None, tuple[asyncio.Task[None], ...]]:
-    """Start the integrator where this process may hold the log's key."""
+    """Start the integrator, and what else one process of the installation does, where this process may hold the log's key."""
     if not installation.settings.ledger.sign:
         return None, ()
-    pool = await open_pool(with_user(database_url, "ecluse_jobs", installation.secret("db-jobs.password")), size=2, name="jobs")
+    pool = await open_pool(with_user(database_url, "ecluse_jobs"), installation.passwords("jobs"), size=JOBS_POOL, name="jobs")
+    async with _checking(pool) as connection:
+        await refuse_strong_role(connection)
     signer = Signer(installation.state / "log.checkpoint", origin, load_log_key(installation.secret("log.key")))
-    return pool, (asyncio.create_task(Integrator(pool, signer, log_id=LOG_ID).run(stop)),)
+    courier = Courier(pool, webhook_key, installation.settings.outcomes.webhook, log_id=LOG_ID)
+    return pool, (
+        asyncio.create_task(Integrator(pool, signer, log_id=LOG_ID).run(stop)),
+        asyncio.create_task(courier.run(stop)),
+        asyncio.create_task(_note_floods(pool, stop)),
+    )
+
+
+async def _note_floods(pool: Pool, stop: asyncio.Event) -> None:
+    """Seal how many refusals were only counted, until ``stop``."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _FLOODS_EVERY_SECONDS)
+        await note_floods(pool, LOG_ID)
 
 
 def raw(status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes | None) -> Response[Any]:

@@ -1,12 +1,11 @@
-"""The log's public surface: checkpoint and tiles, as C2SP tlog-tiles names them, and the pages of the problem catalogue and of health."""
+"""The log's public surface: checkpoint and tiles, as C2SP tlog-tiles names them, and the page of health."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Final
+from typing import Annotated, Final
 
 from litestar import MediaType, Response, get
-from litestar.params import FromPath
+from litestar.params import PathParameter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ecluse.db import LOST
@@ -17,17 +16,29 @@ from ecluse.ledger.serve import checkpoint as newest
 from ecluse.ledger.serve import tile_bytes
 from ecluse.ledger.tiles import parse_tile_path
 from ecluse.web.gateway import LOG_ID, Served
-from ecluse.web.problems import PROBLEMS, HttpProblem
+from ecluse.web.problems import HttpProblem
+from ecluse.web.published import published
 
-_UNSIGNED_SINCE: Final = """
-select e.sealed_at from ecluse.ledger_entry e
-where e.log_id = $1::smallint and e.sealed_at < ecluse.clock() - interval '1 minute'
-  and e.index = coalesce((select max(c.size) from ecluse.ledger_checkpoint c where c.log_id = $1::smallint), 0)
-"""
+_UNSIGNED_SINCE: Final = "select s from ecluse.unsigned_since($1::smallint) as s where s < ecluse.clock() - interval '1 minute'"
 _BINARY: Final = "application/octet-stream"
+_TILE: Final = PathParameter(
+    description="Level and number of the tile (C2SP tlog-tiles): `0/000`, `1/x001/067`, `0/000.p/5` for one not yet full. Slashes are not escaped.",
+    schema_extra={"pattern": r"^[0-9]{1,2}/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?$", "examples": ["0/000"]},
+)
 
 
-@get("/ledger/main/checkpoint", operation_id="checkpoint", tags=["ledger"], media_type=MediaType.TEXT)
+@get(
+    "/ledger/main/checkpoint",
+    operation_id="checkpoint",
+    tags=["ledger"],
+    media_type=MediaType.TEXT,
+    summary="Get the newest signed checkpoint",
+    operation_class=published(
+        answer="A signed note: origin, size, root, signatures.",
+        problems=["not-published", "ledger-unavailable"],
+        sends=["CacheControl"],
+    ),
+)
 async def checkpoint(gateway: Served) -> Response[str]:
     """Return the newest signed checkpoint (C2SP tlog-checkpoint)."""
     try:
@@ -40,8 +51,18 @@ async def checkpoint(gateway: Served) -> Response[str]:
     return Response(content=head.note, media_type="text/plain; charset=utf-8", headers={"cache-control": "no-cache"})
 
 
-@get("/ledger/main/tile/{path:path}", operation_id="tile", tags=["ledger"], media_type=_BINARY)
-async def tile(gateway: Served, path: FromPath[str]) -> Response[bytes]:
+@get(
+    "/ledger/main/tile/{path:path}",
+    operation_id="tile",
+    tags=["ledger"],
+    media_type=_BINARY,
+    content_media_type=_BINARY,
+    summary="Get a tile of hashes",
+    operation_class=published(
+        answer="Up to 256 hashes of 32 bytes.", problems=["not-found", "ledger-unavailable"], sends=["CacheControl"]
+    ),
+)
+async def tile(gateway: Served, path: Annotated[str, _TILE]) -> Response[bytes]:
     """Return a tile of hashes (C2SP tlog-tiles): immutable. Entry bundles are for auditors and not served here."""
     try:
         asked = parse_tile_path("tile" + path)
@@ -56,24 +77,13 @@ async def tile(gateway: Served, path: FromPath[str]) -> Response[bytes]:
     return Response(content=content, media_type=_BINARY, headers={"cache-control": "public, max-age=31536000, immutable"})
 
 
-@get("/problems/{code:str}", include_in_schema=False, media_type=MediaType.HTML)
-async def problem(code: FromPath[str]) -> str:
-    """Explain a problem in words, and say whose move it is."""
-    row = PROBLEMS.get(code)
-    if row is None:
-        raise HttpProblem("not-found")
-    move = {"processor": "Yours: the contractor's.", "controller": "The agency's.", "wait": "Nobody's: wait and try again."}[
-        row.move.value
-    ]
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(row.title)}</title>'
-        f"<h1>{escape(row.title)}</h1><p><code>{escape(row.code)}</code>, HTTP {row.status}</p><p>{escape(row.detail)}</p>"
-        f"<h2>Whose move is it?</h2><p>{move}</p>"
-        f"<p>{'The same call may be made again.' if row.retry else 'The same call will be answered the same.'}</p></html>"
-    )
-
-
-@get("/healthz", include_in_schema=False)
+@get(
+    "/healthz",
+    operation_id="health",
+    tags=["operation"],
+    summary="Ask whether the gate is well",
+    operation_class=published(answer="It is.", problems=["ledger-unavailable"]),
+)
 async def health(gateway: Served) -> dict[str, str]:
     """Tell whether the ledger answers and its entries get signed: an entry without a checkpoint for more than a minute is not well."""
     try:
@@ -86,10 +96,17 @@ async def health(gateway: Served) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/metrics", include_in_schema=False)
+@get(
+    "/metrics",
+    operation_id="metrics",
+    tags=["operation"],
+    media_type=MediaType.TEXT,
+    summary="Read the metrics",
+    operation_class=published(answer="Prometheus' text format."),
+)
 async def metrics() -> Response[bytes]:
     """Return the process's metrics: labels are codes, never values."""
     return Response(content=generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-HANDLERS: Final = [checkpoint, tile, problem, health, metrics]
+HANDLERS: Final = [checkpoint, tile, health, metrics]

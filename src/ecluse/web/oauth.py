@@ -10,11 +10,14 @@ A token request is checked in this order; each refusal is an OAuth error (RFC 67
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Response, get, post
+from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
+from litestar.params import BodyKwarg
 
 from ecluse import clock, ids
 from ecluse.db import LOST
@@ -31,9 +34,11 @@ from ecluse.identity import (
     server_metadata,
 )
 from ecluse.identity.metadata import JWKS_PATH, TOKEN_PATH, WELL_KNOWN_PATH, KeySet, ServerMetadata
+from ecluse.identity.tokens import TOKEN_LIFE
 from ecluse.web.auth import PROCESSOR, SCHEDULER, read_headers
 from ecluse.web.gateway import Gateway, HttpRequest, Served, raw
 from ecluse.web.problems import HttpProblem
+from ecluse.web.published import published
 from ecluse.web.wire import TokenAnswer
 
 MOST_BODY_BYTES: Final = 16_384
@@ -43,23 +48,85 @@ _SCOPES: Final = {"processor": PROCESSOR, "scheduler": SCHEDULER}
 class OAuthError(msgspec.Struct, frozen=True, kw_only=True):
     """An error of the token endpoint (RFC 6749 §5.2)."""
 
-    error: str
+    error: Annotated[str, BodyKwarg(schema_extra={"enum": ["invalid_request", "invalid_client", "invalid_dpop_proof"]})]
     error_description: str
 
 
-@get(WELL_KNOWN_PATH, operation_id="server_metadata", tags=["authorization"])
+@get(
+    WELL_KNOWN_PATH,
+    operation_id="server_metadata",
+    tags=["authorization"],
+    summary="Find the token endpoint",
+    operation_class=published(answer="The server's metadata."),
+)
 async def metadata(gateway: Served) -> ServerMetadata:
     """Describe the authorization server (RFC 8414)."""
     return server_metadata(gateway.settings.public_url)
 
 
-@get(JWKS_PATH, operation_id="token_keys", tags=["authorization"])
+@get(
+    JWKS_PATH,
+    operation_id="token_keys",
+    tags=["authorization"],
+    summary="Get the keys that sign tokens",
+    operation_class=published(answer="A JWK set (RFC 7517)."),
+)
 async def jwks(gateway: Served) -> KeySet:
     """Publish the keys that sign access tokens."""
-    return key_set([gateway.token_key])
+    return key_set(gateway.tokens.public(clock.now()))
 
 
-@post(TOKEN_PATH, status_code=200, request_max_body_size=MOST_BODY_BYTES, operation_id="token", tags=["authorization"])
+_FORM: Final = RequestBody(
+    required=True,
+    content={
+        "application/x-www-form-urlencoded": OpenAPIMediaType(
+            schema=Schema(
+                type=OpenAPIType.OBJECT,
+                required=["grant_type", "client_assertion_type", "client_assertion"],
+                properties={
+                    "grant_type": Schema(type=OpenAPIType.STRING, const="client_credentials"),
+                    "client_assertion_type": Schema(type=OpenAPIType.STRING, const=ASSERTION_TYPE),
+                    "client_assertion": Schema(
+                        type=OpenAPIType.STRING,
+                        description="A JWT signed by the client's key: `iss` and `sub` its id, `aud` the issuer or token endpoint, `iat`, `exp`, `jti`. "
+                        "Good for one use.",
+                    ),
+                },
+            )
+        )
+    },
+)
+
+
+@post(
+    TOKEN_PATH,
+    status_code=200,
+    request_max_body_size=MOST_BODY_BYTES,
+    operation_id="token",
+    tags=["authorization"],
+    summary="Get a token bound to your key",
+    responses={
+        400: ResponseSpec(
+            OAuthError,
+            generate_examples=False,
+            description="The form or the DPoP proof is refused (RFC 6749 §5.2, RFC 9449 §5).",
+            examples=[Example(value={"error": "invalid_dpop_proof", "error_description": "the proof was used before"})],
+        ),
+        401: ResponseSpec(
+            OAuthError,
+            generate_examples=False,
+            description="The client, its key or its assertion is refused.",
+            examples=[Example(value={"error": "invalid_client", "error_description": "the assertion was used before"})],
+        ),
+    },
+    operation_class=published(
+        answer="The token.",
+        problems=["too-large", "ledger-unavailable"],
+        takes=["DPoP"],
+        sends=["CacheControl"],
+        body=_FORM,
+    ),
+)
 async def token(request: HttpRequest, gateway: Served) -> Response[TokenAnswer]:
     """Issue an access token of at most 300 seconds to a client that signs with its own key.
 
@@ -85,10 +152,10 @@ async def token(request: HttpRequest, gateway: Served) -> Response[TokenAnswer]:
     except LOST as lost:
         raise LedgerUnavailable from lost
     scope = _SCOPES[client.role]
-    text = gateway.issuer.issue(
+    text = gateway.tokens.issue(
         client_id=ids.ClientId(client.id), scope=scope, thumbprint=thumbprint, now=clock.now(), jti=ids.random_bytes(16).hex()
     )
-    answer = TokenAnswer(access_token=text, token_type="DPoP", expires_in=gateway.issuer.life_seconds, scope=scope)  # noqa: S106 - a type's name
+    answer = TokenAnswer(access_token=text, token_type="DPoP", expires_in=int(TOKEN_LIFE.total_seconds()), scope=scope)  # noqa: S106 - a type's name
     return Response(content=answer, headers={"cache-control": "no-store"})
 
 

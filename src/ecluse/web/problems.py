@@ -39,6 +39,8 @@ _ROWS: Final = (
             detail="There is no appointment with this handle that you may read. Check the handle; if it is right, ask the agency."),
     Problem(code="outside-window", status=403, title="Outside the window", move=Move.YOURS,
             detail="The appointment may be read from opens_at (included) to closes_at (excluded), and not once it is cancelled."),
+    Problem(code="outside-outcome-window", status=403, title="Not now for an outcome", move=Move.YOURS,
+            detail="An outcome may be said from opens_at (the session's start, included) to closes_at (excluded), and not of a cancelled place."),
     Problem(code="budget-spent", status=403, title="Budget spent", move=Move.WAIT,
             detail="The ceiling named by `budget` is reached: a person already read in the same hour, day or month costs nothing more."),
     Problem(code="gate-frozen", status=403, title="The gate is closed", move=Move.CONTROLLER,
@@ -72,6 +74,8 @@ _ROWS: Final = (
             detail="The entry is sealed but no signed checkpoint covers it yet. Ask again in a second."),
     Problem(code="schedule-refused", status=422, title="The schedule was refused", move=Move.YOURS,
             detail="Nothing of this file was applied. Each row of `problems` says where, why and the mend."),
+    Problem(code="too-many-refusals", status=429, title="Too many refusals", move=Move.YOURS,
+            detail="This client was refused too often within a minute: refusals are only counted until it is over. What may be read is still disclosed."),
     Problem(code="ledger-unavailable", status=503, title="The ledger can't be written", move=Move.WAIT, retry=True, wait_seconds=1,
             detail="Without a sealed entry nothing is disclosed. Try again with the same Idempotency-Key."),
     Problem(code="register-unavailable", status=503, title="The register can't be read", move=Move.WAIT, retry=True, wait_seconds=2,
@@ -106,12 +110,12 @@ def document(code: str, detail: str | None = None, extra: Mapping[str, object] |
     return row.status, msgspec.json.encode(body | dict(extra or {}))
 
 
-def headers_of(code: str) -> list[tuple[bytes, bytes]]:
-    """Return the header fields that go with a problem."""
+def headers_of(code: str, wait_seconds: int | None = None) -> list[tuple[bytes, bytes]]:
+    """Return the header fields that go with a problem. ``wait_seconds``: for ``Retry-After``, in place of the catalogue's."""
     row = PROBLEMS[code]
     fields = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
-    if row.retry:
-        fields.append((b"retry-after", str(row.wait_seconds).encode()))
+    if row.retry or wait_seconds is not None:
+        fields.append((b"retry-after", str(wait_seconds or row.wait_seconds).encode()))
     if code == "invalid-token":
         fields.append((b"www-authenticate", b'DPoP error="invalid_token", algs="ES256 Ed25519 EdDSA"'))
     if code == "invalid-proof":

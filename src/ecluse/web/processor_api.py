@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from litestar import Response, get, post
 from litestar.openapi.spec import Example
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from ecluse import clock
 from ecluse.contracts import Purpose
@@ -24,7 +24,10 @@ from ecluse.web import disclose as door
 from ecluse.web.auth import PROCESSOR, client_of, prove, read_headers
 from ecluse.web.gateway import LOG_ID, Gateway, HttpRequest, Served, raw
 from ecluse.web.problems import HttpProblem
+from ecluse.web.published import CALLER, DOOR, published
 from ecluse.web.wire import (
+    CURSOR_PATTERN,
+    ID_PATTERN,
     AppointmentItem,
     BudgetAnswer,
     BudgetItem,
@@ -55,7 +58,24 @@ async def _caller(request: HttpRequest, gateway: Gateway) -> tuple[Proven, Clien
     return proven, client, client.processor, await gateway.door.snapshot()
 
 
-@post(door.PATH, status_code=200, operation_id="disclose", tags=["processor"])
+_SESSION_ID: Final = PathParameter(description="A session's id.", schema_extra={"pattern": ID_PATTERN % "ses"})
+_DISCLOSURE_ID: Final = PathParameter(description="The `disclosure` of an answer.", schema_extra={"pattern": ID_PATTERN % "dsc"})
+
+
+@post(
+    door.PATH,
+    status_code=200,
+    operation_id="disclose",
+    tags=["processor"],
+    summary="Ask for one scheduled person",
+    operation_class=published(
+        answer="The person's attributes, and the receipt.",
+        problems=DOOR,
+        scope=PROCESSOR,
+        takes=["IdempotencyKey"],
+        sends=["CacheControl"],
+    ),
+)
 async def disclose(request: HttpRequest, data: JSONBody[DisclosureRequest], gateway: Served) -> Response[DisclosureAnswer]:  # noqa: ARG001 - for the schema
     """Ask for one scheduled person's contracted attributes.
 
@@ -66,7 +86,13 @@ async def disclose(request: HttpRequest, data: JSONBody[DisclosureRequest], gate
     return raw(status, fields, body)
 
 
-@get("/v1/whoami", operation_id="whoami", tags=["processor"])
+@get(
+    "/v1/whoami",
+    operation_id="whoami",
+    tags=["processor"],
+    summary="Ask who you are here",
+    operation_class=published(answer="You, as the agency knows you.", problems=CALLER, scope=PROCESSOR),
+)
 async def whoami(request: HttpRequest, gateway: Served) -> WhoAmI:
     """Tell who you are here: client, contract, purposes, attributes and forms, agents, and the server's clock."""
     _, client, processor, snapshot = await _caller(request, gateway)
@@ -97,15 +123,29 @@ def _purpose(purpose: Purpose) -> PurposeItem:
     )
 
 
-_FROM = QueryParameter(
+_FROM: Final = QueryParameter(
     name="from",
     description="First instant, RFC 3339. Default: now less a day.",
     examples=[Example(value="2026-01-05T00:00:00Z")],
 )
-_TO = QueryParameter(name="to", description="Instant after the last, at most 62 days later. Default: a week after `from`.")
+_TO: Final = QueryParameter(
+    name="to", description="Instant after the last, at most 62 days later. Default: eight days after `from`."
+)
 
 
-@get("/v1/sessions", operation_id="sessions", tags=["processor"])
+@get(
+    "/v1/sessions",
+    operation_id="sessions",
+    tags=["processor"],
+    summary="List your sessions",
+    operation_class=published(
+        answer="Your sessions, by their start.",
+        problems=CALLER,
+        scope=PROCESSOR,
+        takes=["IfNoneMatch"],
+        sends=["ETag", "CacheControl"],
+    ),
+)
 async def sessions(
     request: HttpRequest,
     gateway: Served,
@@ -121,18 +161,30 @@ async def sessions(
     except LOST as lost:
         raise LedgerUnavailable from lost
     answer = SessionsAnswer(sessions=[item for session in found if (item := _item(session, snapshot, processor)) is not None])
-    return _tagged(request, answer)
+    return tagged(request, answer)
 
 
-@get("/v1/sessions/{session:str}", operation_id="session", tags=["processor"])
-async def session(request: HttpRequest, gateway: Served, session: FromPath[str]) -> Response[SessionItem]:
+@get(
+    "/v1/sessions/{session:str}",
+    operation_id="session",
+    tags=["processor"],
+    summary="Look at one of your sessions",
+    operation_class=published(
+        answer="The session.",
+        problems=[*CALLER, "not-found", "purpose-not-contracted"],
+        scope=PROCESSOR,
+        takes=["IfNoneMatch"],
+        sends=["ETag", "CacheControl"],
+    ),
+)
+async def session(request: HttpRequest, gateway: Served, session: Annotated[str, _SESSION_ID]) -> Response[SessionItem]:
     """Return one of your sessions."""
     _, _, processor, snapshot = await _caller(request, gateway)
     found = await _session(gateway, processor, session)
     item = _item(found, snapshot, processor)
     if item is None:
         raise HttpProblem("purpose-not-contracted")
-    return _tagged(request, item)
+    return tagged(request, item)
 
 
 def _span(begin: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
@@ -186,7 +238,7 @@ def _item(session: agenda.AgendaSession, snapshot: Snapshot, processor: str) -> 
     )
 
 
-def _tagged(request: HttpRequest, answer: T) -> Response[T]:
+def tagged(request: HttpRequest, answer: T) -> Response[T]:
     """Answer with an ``ETag``, or 304 without a body."""
     tag = '"' + sha256(msgspec.json.encode(answer)).hexdigest()[:32] + '"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
@@ -195,11 +247,24 @@ def _tagged(request: HttpRequest, answer: T) -> Response[T]:
     return Response(content=answer, headers=headers)
 
 
-@post("/v1/sessions/{session:str}/sheet", status_code=200, operation_id="sheet", tags=["processor"])
+@post(
+    "/v1/sessions/{session:str}/sheet",
+    status_code=200,
+    operation_id="sheet",
+    tags=["processor"],
+    summary="Ask for a session's roll-call",
+    operation_class=published(
+        answer="One disclosure a place; the places whose person can't be shown.",
+        problems=[*DOOR, "not-found"],
+        scope=PROCESSOR,
+        takes=["IdempotencyKey"],
+        sends=["CacheControl"],
+    ),
+)
 async def sheet(
     request: HttpRequest,
     gateway: Served,
-    session: FromPath[str],
+    session: Annotated[str, _SESSION_ID],
     data: JSONBody[SheetRequest],  # noqa: ARG001 - for the schema
 ) -> Response[SheetAnswer]:
     """Ask for a session's roll-call, where the contract grants one: one disclosure a place, all of them or none."""
@@ -217,9 +282,21 @@ async def sheet(
     return raw(status, fields, body)
 
 
-@get("/v1/changes", operation_id="changes", tags=["processor"])
-async def changes(request: HttpRequest, gateway: Served, after: FromQuery[str] = "0") -> ChangesAnswer:
-    """List moved, cancelled and reinstated places after a cursor, oldest first. Begin with `0`; go on with `next`."""
+_AFTER: Final = QueryParameter(description="`0`, or the `next` of an earlier answer.", schema_extra={"pattern": CURSOR_PATTERN})
+
+
+@get(
+    "/v1/changes",
+    operation_id="changes",
+    tags=["processor"],
+    summary="List what changed in your schedule",
+    operation_class=published(answer="The changes after the cursor.", problems=CALLER, scope=PROCESSOR),
+)
+async def changes(request: HttpRequest, gateway: Served, after: Annotated[str, _AFTER] = "0") -> ChangesAnswer:
+    """List moved sessions, cancelled and reinstated places, and sessions that places came into, after a cursor, oldest first.
+
+    Begin with `0`; go on with `next`.
+    """
     _, _, processor, _ = await _caller(request, gateway)
     seq, ordinal = _cursor(after)
     try:
@@ -250,7 +327,13 @@ def _cursor(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-@get("/v1/budget", operation_id="budget", tags=["processor"])
+@get(
+    "/v1/budget",
+    operation_id="budget",
+    tags=["processor"],
+    summary="Ask what is spent of your ceilings",
+    operation_class=published(answer="Each ceiling, and what is spent of it now.", problems=CALLER, scope=PROCESSOR),
+)
 async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
     """Tell what is spent now of your contract's ceilings, in distinct persons per clock hour, day and month in UTC."""
     _, client, processor, snapshot = await _caller(request, gateway)
@@ -288,8 +371,18 @@ async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
     )
 
 
-@get("/v1/disclosures/{disclosure:str}/proof", operation_id="proof", tags=["processor"])
-async def proof(request: HttpRequest, gateway: Served, disclosure: FromPath[str]) -> ProofAnswer:
+@get(
+    "/v1/disclosures/{disclosure:str}/proof",
+    operation_id="proof",
+    tags=["processor"],
+    summary="Prove that an entry is in the log",
+    operation_class=published(
+        answer="The inclusion proof, and the checkpoint that it leads to.",
+        problems=[*CALLER, "not-found", "not-published"],
+        scope=PROCESSOR,
+    ),
+)
+async def proof(request: HttpRequest, gateway: Served, disclosure: Annotated[str, _DISCLOSURE_ID]) -> ProofAnswer:
     """Prove that one of your entries is in the log: its inclusion under the newest signed checkpoint. Answers 404 `not-published` in the first second."""
     _, _, processor, _ = await _caller(request, gateway)
     if not is_id(disclosure, "dsc"):
@@ -297,10 +390,8 @@ async def proof(request: HttpRequest, gateway: Served, disclosure: FromPath[str]
     try:
         async with gateway.pool.acquire() as connection:
             row = await connection.fetchrow(
-                "select o.index, e.leaf from ecluse.opening o join ecluse.ledger_entry e on e.log_id = o.log_id and e.index = o.index "
-                "where o.disclosure_id = $1 and o.processor_id = $2 and o.log_id = $3::smallint",
-                disclosure, processor, LOG_ID,
-            )  # fmt: skip
+                "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", LOG_ID, processor, disclosure
+            )
             if row is None:
                 raise HttpProblem("not-found")
             head = await checkpoint_covering(connection, LOG_ID, row["index"])

@@ -1,0 +1,196 @@
+"""A soak: one gate at four fifths of the most that it does here, for as long as wanted, watched for memory, answering time and waits for locks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.callers import RETRYABLE, Caller, Lane
+from tests.chaos.rig import Rig, check_log
+from tests.e2e.desk import UNKNOWN
+
+LANES: Final = 24
+MACHINES: Final = 4
+PERSONS: Final = range(10, 190)
+SHARE: Final = 0.8
+MOST_SECONDS: Final = 15.0
+_TOKEN_SECONDS: Final = 150
+_WINDOWS: Final = 10
+_WAITING: Final = """
+select coalesce(max(extract(epoch from clock_timestamp() - l.waitstart)), 0)::double precision
+from pg_locks l join pg_stat_activity a on a.pid = l.pid
+where not l.granted and l.waitstart is not null and a.datname = current_database()
+"""
+LONG_WAIT: Final = 0.1
+
+
+@dataclass(kw_only=True)
+class Soak:
+    """What became of it. ``windows``: of each tenth of the run, median and p99 of answers in seconds and the gate's resident MiB at its end."""
+
+    most: float = 0.0
+    rate: float = 0.0
+    minutes: float = 0.0
+    answers: int = 0
+    errors: int = 0
+    entries: int = 0
+    longest_wait: float = 0.0
+    long_waits: int = 0
+    mib_per_hour: float = 0.0
+    windows: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Write the figures."""
+        rows = "; ".join(f"{half * 1000:.1f}/{late * 1000:.1f} ms {mib:.1f} MiB" for half, late, mib in self.windows)
+        return (
+            f"most {self.most:.0f}/s, soaked at {self.rate:.0f}/s for {self.minutes:.1f} min: {self.answers} answers, {self.errors} to be asked again, "
+            f"{self.entries} entries; longest wait for a lock {self.longest_wait * 1000:.0f} ms ({self.long_waits} over 100 ms); "
+            f"memory {self.mib_per_hour:+.1f} MiB/h over the second half; median/p99 and memory of each tenth: {rows}"
+        )
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """The load. ``took``: when each answer came and how long it took, since it was due."""
+
+    rig: Rig
+    callers: list[Caller]
+    handles: list[str]
+    took: deque[tuple[float, float]] = field(default_factory=deque)
+    errors: int = 0
+    stopping: bool = False
+
+
+async def run(rig: Rig, *, minutes: float) -> Soak:
+    """Measure the most, then send four fifths of it at random instants for ``minutes``."""
+    told = Soak(minutes=minutes)
+    await rig.start_gates(1)
+    party = await rig.agency.bind(machines=MACHINES, reads=100_000_000)
+    handles = list((await rig.agency.schedule(await rig.agency.meeting(party, PERSONS))).values())
+    callers = [Caller(rig.agency, machine, party.agent) for machine in party.machines]
+    load = _Run(rig=rig, callers=callers, handles=handles)
+    for caller in callers:
+        await caller.refresh(rig.port())
+    told.most = await _most(load)
+    told.rate = told.most * SHARE
+    load.took.clear()
+    watching = asyncio.create_task(_watch(load, told))
+    try:
+        await _soak(load, told)
+    finally:
+        load.stopping = True
+        await watching
+        for caller in callers:
+            await caller.close()
+    told.errors = load.errors
+    told.entries = await check_log(rig.agency)
+    rig.check_complaints()
+    return told
+
+
+async def _one(load: _Run, lane: Lane, turn: int, due: float) -> None:
+    """Ask once: nine times of ten for a person, else for nobody."""
+    caller = load.callers[turn % len(load.callers)]
+    handle = UNKNOWN if turn % 10 == 9 else load.handles[turn % len(load.handles)]
+    said = await lane.ask(caller.write(handle, secrets.token_hex(8)))
+    if said is None or said.code in RETRYABLE:
+        load.errors += 1
+    else:
+        assert said.code in {"ok", "not-disclosable"}, said.body
+    load.took.append((time.monotonic(), time.monotonic() - due))
+
+
+async def _most(load: _Run) -> float:
+    """Let each lane ask as fast as it is answered; return answers a second."""
+    ends = time.monotonic() + MOST_SECONDS
+
+    async def closed(turn: int) -> None:
+        lane = Lane(load.rig.port)
+        n = turn
+        while time.monotonic() < ends:
+            n += LANES
+            await _one(load, lane, n, time.monotonic())
+        await lane.close()
+
+    await asyncio.gather(*map(closed, range(LANES)))
+    return len(load.took) / MOST_SECONDS
+
+
+async def _soak(load: _Run, told: Soak) -> None:
+    """Send what is due; a request that finds no free lane waits, and its time counts from when it was due."""
+    chance = random.Random(20260105)  # noqa: S311 - arrivals, repeatable
+    due: asyncio.Queue[float] = asyncio.Queue()
+    ends = time.monotonic() + told.minutes * 60
+
+    async def serve(turn: int) -> None:
+        lane, n = Lane(load.rig.port), turn
+        while (at := await due.get()) > 0:
+            n += LANES
+            await _one(load, lane, n, at)
+        await lane.close()
+
+    tasks = [asyncio.create_task(serve(turn)) for turn in range(LANES)]
+    at = time.monotonic()
+    while at < ends:
+        at += chance.expovariate(told.rate)
+        if at > time.monotonic():
+            await asyncio.sleep(at - time.monotonic())
+        due.put_nowait(at)
+    for _ in tasks:
+        due.put_nowait(0)
+    await asyncio.gather(*tasks)
+
+
+async def _watch(load: _Run, told: Soak) -> None:
+    """Look at memory and locks while it soaks, renew the tokens, and sum up each tenth."""
+    gate = load.rig.agency.gates[0].process.pid
+    began = token_at = time.monotonic()
+    tenth, memory = told.minutes * 60 / _WINDOWS, list[tuple[float, float]]()
+    async with load.rig.agency.administered("ledger") as admin:
+        while not load.stopping:
+            wait = await admin.fetchval(_WAITING)
+            told.longest_wait = max(told.longest_wait, wait)
+            told.long_waits += wait > LONG_WAIT
+            now = time.monotonic()
+            if now > token_at + _TOKEN_SECONDS:
+                token_at = now
+                for caller in load.callers:
+                    await caller.refresh(load.rig.port())
+            memory.append((now, _resident(gate)))
+            if now > began + tenth * (len(told.windows) + 1):
+                _sum_up(load, told, memory[-1][1])
+            await asyncio.sleep(0.05)
+    if load.took and len(told.windows) < _WINDOWS:
+        _sum_up(load, told, memory[-1][1])
+    told.mib_per_hour = _slope([each for each in memory if each[0] > began + told.minutes * 30]) * 3600
+
+
+def _sum_up(load: _Run, told: Soak, mib: float) -> None:
+    """Close one tenth of the run."""
+    taken = sorted(took for _, took in load.took)
+    load.took.clear()
+    if taken:
+        told.answers += len(taken)
+        told.windows.append((taken[len(taken) // 2], taken[int(len(taken) * 0.99)], mib))
+        load.rig.say(f"{len(told.windows)} of {_WINDOWS}: {told.windows[-1]}")
+
+
+def _resident(pid: int) -> float:
+    """Return a process's resident memory in MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096 / 2**20
+
+
+def _slope(points: list[tuple[float, float]]) -> float:
+    """Return the slope of the straight line nearest to the points."""
+    if len(points) < 2:
+        return 0.0
+    middle_x = sum(x for x, _ in points) / len(points)
+    middle_y = sum(y for _, y in points) / len(points)
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / sum((x - middle_x) ** 2 for x, _ in points)
