@@ -25,6 +25,10 @@ pytestmark = pytest.mark.web
 
 ROLL: Final = {"family_name": "full"}
 OUTCOME: Final = ("POST", "/v1/appointments/{appointment}/outcome")
+OUTCOMES: Final = ("GET", "/v1/outcomes")
+OUTCOME_CODES: Final = (
+    "not-found", "outside-outcome-window", "suspended", "purpose-not-contracted", "unknown-agent", "key-reused", "too-large", "clock-untrusted", "busy",
+)  # fmt: skip
 DISCLOSE, SHEET = ("POST", "/v1/disclosures"), ("POST", "/v1/sessions/{session}/sheet")
 SCHEDULE, TOKEN = ("POST", "/v1/schedule"), ("POST", "/oauth/token")
 PROOF, SESSION = ("GET", "/v1/disclosures/{disclosure}/proof"), ("GET", "/v1/sessions/{session}")
@@ -39,6 +43,8 @@ UNMET: Final = {
     *(
         (*operation, "busy") for operation in (SCHEDULE, APPROVAL, WALK_IN, SUBSTITUTION)
     ),  # five tries that are overtaken each time
+    *((*OUTCOME, code) for code in OUTCOME_CODES),  # driven in tests/outcomes/test_record.py
+    (*OUTCOMES, "suspended"),  # likewise
     (*PROOF, "not-published"),  # within the second before the next checkpoint
     (*CHECKPOINT, "not-published"),  # within the first second of a log
 }
