@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from base64 import b64encode
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -27,6 +26,8 @@ from ecluse.web.published import examples, published
 
 Language = Literal["en", "fr"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "fr")
+STYLE: Final = "/problems.css"
+_POLICY: Final = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 MOST_LANGUAGES: Final = 20
 """How many ranges of an ``Accept-Language`` field are read."""
 
@@ -121,10 +122,9 @@ def entries() -> dict[str, Entry]:
 
 @cache
 def _style() -> tuple[str, str]:
-    """Return the style sheet, and the header that allows it and nothing else."""
+    """Return the style sheet and its address, which changes with it."""
     css = (files("ecluse.web") / "problem_pages.css").read_text(encoding="utf-8")
-    allowed = b64encode(sha256(css.encode()).digest()).decode()
-    return css, f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return css, f"{STYLE}?v={sha256(css.encode()).hexdigest()[:16]}"
 
 
 def choose_language(asked: str | None, accepted: str) -> Language:
@@ -223,7 +223,7 @@ def _document(language: Language, code: str, title: str, main: str) -> str:
     ui, other = _UI[language], "en" if language == "fr" else "fr"
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark"><title>{escape(title)} · Écluse</title><style>{_style()[0]}</style></head><body>'
+        f'<meta name="color-scheme" content="light dark"><title>{escape(title)} · Écluse</title><link rel="stylesheet" href="{_style()[1]}"></head><body>'
         f'<a class="skip" href="#main">{ui["skip"]}</a>'
         f'<header><a class="home" href="/problems/?lang={language}">{_MARK}<span>Écluse</span></a><nav>'
         f'<a href="/problems/?lang={language}">{ui["all"]}</a> <a href="/problems/{code}?lang={other}" lang="{other}" hreflang="{other}">{ui["other"]}</a>'
@@ -233,7 +233,7 @@ def _document(language: Language, code: str, title: str, main: str) -> str:
 
 def _answer(html: str, language: Language) -> Response[str]:
     headers = {
-        "content-security-policy": _style()[1],
+        "content-security-policy": _POLICY,
         "content-language": language,
         "vary": "Accept-Language",
         "cache-control": "public, max-age=3600",
@@ -279,4 +279,18 @@ async def problem(request: HttpRequest, code: Annotated[str, _CODE], lang: Annot
     return _answer(page(code, language), language)
 
 
-HANDLERS: Final = [problems, problem]
+@get(
+    STYLE,
+    operation_id="problem_style",
+    tags=["operation"],
+    media_type=MediaType.CSS,
+    summary="Get the style sheet of these pages",
+    operation_class=published(answer="A style sheet.", sends=["CacheControl"]),
+)
+async def problem_style() -> Response[str]:
+    """Give the pages their one style sheet; they ask for it by what it holds, so it may be kept."""
+    headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+    return Response(content=_style()[0], media_type=MediaType.CSS, headers=headers)
+
+
+HANDLERS: Final = [problems, problem, problem_style]
