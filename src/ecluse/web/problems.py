@@ -114,6 +114,9 @@ def headers_of(code: str, wait_seconds: int | None = None) -> list[tuple[bytes, 
     """Return the header fields that go with a problem. ``wait_seconds``: for ``Retry-After``, in place of the catalogue's."""
     row = PROBLEMS[code]
     fields = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if code == "too-large":
+        # the rest of the body is never read, so nothing can follow on this connection: who is not told would send the next call into its end
+        fields.append((b"connection", b"close"))
     if row.retry or wait_seconds is not None:
         fields.append((b"retry-after", str(wait_seconds or row.wait_seconds).encode()))
     if code == "invalid-token":

@@ -327,7 +327,8 @@ def _refusals(codes: Sequence[str]) -> OpenAPIResponse:
     if len(codes) > 1:
         told_apart = Discriminator(property_name="type", mapping={kind: each.ref for kind, each in references.items()})
         schema = Schema(one_of=list(references.values()), discriminator=told_apart)
-    sent = {_COMPONENT_OF[name.decode()] for code in codes for name, _ in headers_of(code) if name != b"content-type"}
+    own = {name.decode() for code in codes for name, _ in headers_of(code)} - {"content-type", "connection"}
+    sent = {_COMPONENT_OF[name] for name in own}
     if "too-many-refusals" in codes:  # its wait is told with each answer, not by the catalogue
         sent.add("RetryAfter")
     shown = {
