@@ -26,7 +26,8 @@ from ecluse.identity import generate_private, load_private
 from ecluse.identity.service import add_client
 from ecluse.install import Databases
 from ecluse.register import RegisterMap, parse_register
-from ecluse.schedule.service import ImportApplied, import_schedule
+from ecluse.schedule.reports import ImportApplied
+from ecluse.schedule.service import import_schedule
 from ecluse.settings import Installation
 
 PROCESSORS: Final = 8

@@ -129,14 +129,13 @@ def opened(
 
 
 async def _slow_down(reached: Databases, milliseconds: float) -> None:
-    """Let each commit wait before it is flushed (PostgreSQL's ``commit_delay``, whoever else commits), or undo it."""
+    """Let each commit of the gate wait before it is flushed (PostgreSQL's ``commit_delay``, whoever else commits), or undo it."""
     if reached.embedded is None:
         raise AssertionError("impossible: an agency has its own database")
     admin = await asyncpg.connect(reached.embedded.superuser_dsn())
     try:
-        await admin.execute(f"alter system set commit_delay = {round(milliseconds * 1000)}")
-        await admin.execute("alter system set commit_siblings = 0")
-        await admin.execute("select pg_reload_conf()")
+        await admin.execute(f"alter role ecluse_app set commit_delay = {round(milliseconds * 1000)}")
+        await admin.execute("alter role ecluse_app set commit_siblings = 0")
     finally:
         await admin.close()
 

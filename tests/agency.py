@@ -35,7 +35,8 @@ from ecluse.identity import parse_public_jwk
 from ecluse.identity.service import add_client, revoke_key
 from ecluse.ledger.fields import fields_of
 from ecluse.register import parse_register
-from ecluse.schedule.service import ImportApplied, import_schedule
+from ecluse.schedule.reports import ImportApplied
+from ecluse.schedule.service import import_schedule
 from tests.invented import MARK, TABLES, contract_text, register_toml
 
 ORIGIN: Final = "agency.example/ecluse/main"

@@ -6,6 +6,7 @@ request by the pure rules, and seals all of them in one commit; only then is any
 What may come back from the seal, and what follows (``_settle``):
 
 - sealed, redelivered: release.
+- counted: refused, as often before in this minute; the caller is told so, and one entry will say how many there were.
 - replay: authentication failed; nothing is decided.
 - budget, redelivery-spent: the request is planned again as a refusal, which is sealed like a grant.
 - outside, key-used, again, stale: the world moved between plan and seal; planned again from new facts, a bounded number of times.
@@ -81,7 +82,7 @@ class Door:
 
     # ── for callers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
     async def ask(self, request: Request) -> Answer:
-        """Put a request through the door. Raises `DoorError` leaves; whatever is returned is sealed (a `Replayed` decided nothing)."""
+        """Put a request through the door. Raises `DoorError` leaves; whatever is returned is sealed (a `Flooded` is counted, a `Replayed` decided nothing)."""
         waiting = Waiting(request, asyncio.get_running_loop().create_future())
         self._queue.put(waiting)
         waiting.answer.add_done_callback(_retrieved)

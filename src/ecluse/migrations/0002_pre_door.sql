@@ -338,46 +338,11 @@ begin
     when 'hold:release' then    -- id
       update ecluse.hold set released_at = t where id = p_body ->> 'id' and released_at is null;
       if not found then raise exception 'no such hold in force' using errcode = 'no_data_found', constraint = 'hold_in_force'; end if;
-    when 'schedule:apply' then  -- import, moves: [{session, site, room, starts_at, ends_at, agents: []}], cancels: [[processor, appointment]], reinstates: likewise
+    when 'schedule:apply' then  -- as the function lists it, in 0003
       perform ecluse.apply_schedule(p_body, seq, t);
     else raise exception 'unknown act' using errcode = 'invalid_parameter_value';
   end case;
   return query select 'sealed'::text, head.size, seq;
-end $$;
-
--- The short end of an import, inside control(): moves, cancellations, and the instant in which the loaded rows take effect.
--- Loading them (session, session_agent, enrolment, appointment rows with this import's id) happened before, without the head's lock.
--- Each list is unpacked once, and each row then found by its key: unpacking inside a join costs (named x kept) steps under the lock.
-create function ecluse.apply_schedule(p_body jsonb, p_seq bigint, p_now timestamptz) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-begin
-  with named as materialized (
-    select m ->> 'session' as id, m ->> 'site' as site, m ->> 'room' as room, (m ->> 'starts_at')::timestamptz as starts_at, (m ->> 'ends_at')::timestamptz as ends_at, m -> 'agents' as agents
-    from jsonb_array_elements(p_body -> 'moves') m
-  ), gone as (
-    delete from ecluse.session_agent g using named n
-    where g.session_id = n.id and not exists (select from jsonb_array_elements_text(n.agents) a (id) where a.id = g.agent_id)
-  ), come as (
-    insert into ecluse.session_agent (session_id, agent_id) select n.id, a.id from named n cross join lateral jsonb_array_elements_text(n.agents) a (id)
-    on conflict on constraint session_agent_pk do nothing
-  ), moved as (
-    update ecluse.session s set site_id = n.site, room = n.room, starts_at = n.starts_at, ends_at = n.ends_at, changed_seq = p_seq from named n where s.id = n.id
-    returning s.processor_id, s.id
-  ), changed as materialized (
-    select c ->> 0 as processor, c ->> 1 as id, true as cancel from jsonb_array_elements(p_body -> 'cancels') c
-    union all select c ->> 0, c ->> 1, false from jsonb_array_elements(p_body -> 'reinstates') c
-  ), set_now as (
-    update ecluse.appointment a set cancelled_at = case when c.cancel then p_now end from changed c
-    where a.processor_id = c.processor and a.id = c.id and (a.cancelled_at is null) = c.cancel
-    returning a.processor_id, a.session_id, a.id, c.cancel
-  )
-  insert into ecluse.schedule_change (processor_id, seq, ordinal, kind, session_id, appointment_id, changed_at)
-  select u.processor_id, p_seq, row_number() over (order by u.rank, u.session_id, u.id), u.kind, u.session_id, u.id, p_now
-  from (select m.processor_id, 1 as rank, 'moved' as kind, m.id as session_id, null as id from moved m
-        union all
-        select s.processor_id, 2, case when s.cancel then 'cancelled' else 'reinstated' end, s.session_id, s.id from set_now s) u;
-  update ecluse.schedule_import set applied_at = p_now where id = p_body ->> 'import' and applied_at is null;
-  if not found then raise exception 'no such pending import' using errcode = 'no_data_found', constraint = 'schedule_import_pending'; end if;
 end $$;
 
 -- Rows may only be loaded under an import that is still pending, and the import can't be applied while they are being loaded

@@ -42,7 +42,7 @@ comment on column ecluse.schedule_request.plan is 'SHA-256 of what the file woul
 -- Loading new rows (session, session_agent, enrolment, appointment rows with this import's id) happened before, without the head's lock; those of a
 -- handover are few and are written here, as the old row has to go first.
 -- Each list is unpacked once, and each row then found by its key: unpacking inside a join costs (named x kept) steps under the lock.
-create or replace function ecluse.apply_schedule(p_body jsonb, p_seq bigint, p_now timestamptz) returns void
+create function ecluse.apply_schedule(p_body jsonb, p_seq bigint, p_now timestamptz) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare handed integer;
 begin
