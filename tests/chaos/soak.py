@@ -7,6 +7,7 @@ most is measured anew each minute, for three seconds whose answers count as answ
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import secrets
 import time
@@ -33,6 +34,7 @@ from pg_locks l join pg_stat_activity a on a.pid = l.pid
 where not l.granted and l.waitstart is not null and a.datname = current_database()
 """
 LONG_WAIT: Final = 0.1
+STOLEN: Final = 0.25
 
 
 @dataclass(kw_only=True)
@@ -50,6 +52,8 @@ class Soak:
     entries: int = 0
     longest_wait: float = 0.0
     long_waits: int = 0
+    stolen_waits: int = 0
+    stolen: float = 0.0
     mib_per_hour: float = 0.0
     windows: list[tuple[float, float, float, float]] = field(default_factory=list)
 
@@ -61,7 +65,8 @@ class Soak:
         return (
             f"most {min(self.most):.0f} to {max(self.most):.0f}/s, soaked at {SHARE:.0%} of it for {self.minutes:.1f} min: {self.answers} answers, "
             f"{self.errors} to be asked again, "
-            f"{self.entries} entries; longest wait for a lock {self.longest_wait * 1000:.0f} ms ({self.long_waits} over 100 ms); "
+            f"{self.entries} entries; longest wait for a lock {self.longest_wait * 1000:.0f} ms ({self.long_waits} over 100 ms, {self.stolen_waits} of them "
+            f"in a second in which the host gave a quarter of the machine or more to others; in all it gave {self.stolen:.0%}); "
             f"memory {self.mib_per_hour:+.1f} MiB/h over the second half; median/p99 and memory of each tenth: {rows}"
         )
 
@@ -166,14 +171,18 @@ async def _minute(load: _Run, lanes: list[Lane], turns: list[int], rate: float, 
 async def _watch(load: _Run, told: Soak) -> None:
     """Look at memory and locks while it soaks, renew the tokens, and sum up each tenth."""
     gate = load.rig.agency.gates[0].process.pid
+    lately = deque([(time.monotonic(), _stolen_seconds())], maxlen=20)
+    first = lately[0]
     began = token_at = time.monotonic()
     tenth, memory = told.minutes * MINUTE / _WINDOWS, list[tuple[float, float]]()
     async with load.rig.agency.administered("ledger") as admin:
         while not load.stopping:
             wait = await admin.fetchval(_WAITING)
             told.longest_wait = max(told.longest_wait, wait)
-            told.long_waits += wait > LONG_WAIT
             now = time.monotonic()
+            lately.append((now, _stolen_seconds()))
+            told.long_waits += wait > LONG_WAIT
+            told.stolen_waits += wait > LONG_WAIT and _share(lately[0], lately[-1]) >= STOLEN
             if now > token_at + _TOKEN_SECONDS:
                 token_at = now
                 for caller in load.callers:
@@ -184,6 +193,7 @@ async def _watch(load: _Run, told: Soak) -> None:
             await asyncio.sleep(0.05)
     if load.took and len(told.windows) < _WINDOWS:
         _sum_up(load, told, memory[-1][1])
+    told.stolen = _share(first, lately[-1])
     told.answers = load.answers
     told.mib_per_hour = _slope([each for each in memory if each[0] > began + told.minutes * 30]) * 3600
 
@@ -202,6 +212,17 @@ def _resident(pid: int) -> float:
     """Return a process's resident memory in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * 4096 / 2**20
+
+
+def _stolen_seconds() -> float:
+    """Return the processor seconds so far that the host gave to other machines while this one wanted them (Linux: steal)."""
+    ticks = Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=9)[8]
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def _share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """Return which share of the machine's processors was stolen between two looks."""
+    return (after[1] - before[1]) / max((after[0] - before[0]) * (os.cpu_count() or 1), 0.001)
 
 
 def _slope(points: list[tuple[float, float]]) -> float:
