@@ -10,6 +10,7 @@ LedgerError
 ├── ProofError          a proof that does not check
 ├── KeyInvalid          a verifier key that is not in its one canonical spelling, or two that can't be told apart
 ├── NoteInvalid         a signed note or checkpoint that does not parse, or bears no good signature of a known key
+├── PolicyInvalid       a trust policy that does not parse
 ├── LedgerBroken        the stored log contradicts itself: an entry, tile or checkpoint is missing or differs
 └── SignerError         the signer refuses; each says the mend
     ├── LedgerBehind    the log is shorter than, or differs from, what was signed last
@@ -89,6 +90,17 @@ class NoteInvalid(LedgerError):
     """The signed note does not parse, or no known key signed it."""
 
     code = "note-invalid"
+
+
+class PolicyInvalid(LedgerError):
+    """The trust policy is not one."""
+
+    code = "policy-invalid"
+
+    def __init__(self, line: int, why: str) -> None:
+        """Say in which ``line`` (from 1; 0: the file as a whole) and ``why``."""
+        super().__init__(f"line {line}: {why}" if line else why)
+        self.line, self.why = line, why
 
 
 class LedgerBroken(LedgerError):

@@ -62,6 +62,12 @@ SHOWN_TO_REFUSED: Final = frozenset({"at", "event", "disclosure", "processor", "
 """What a refused caller is shown: what it said itself, and the public reason."""
 
 
+SHOWN_TO_SUBJECT: Final = frozenset(
+    {"at", "event", "processor", "assurance", "subject", "purpose", "legal_basis", "contract", "attributes", "forms"}
+)
+"""What an opening shows the person that it is about (docs/decisions/0005-witnessed-ledger.md)."""
+
+
 class Event(StrEnum):
     """What an entry records: ``capability:subject:action``. Append-only; a word, once sealed, keeps its meaning for ever."""
 
@@ -81,6 +87,14 @@ class Event(StrEnum):
     HOLD_PLACED = "control:hold:placed"
     HOLD_RELEASED = "control:hold:released"
     SCHEDULE_APPLIED = "control:schedule:applied"
+    WITNESSES_APPLIED = "control:witnesses:applied"
+    LOG_REKEYED = "control:log:rekeyed"
+    LOG_SUCCEEDED = "control:log:succeeded"
+    ERASURE_DONE = "control:erasure:done"
+    COUNTS_PUBLISHED = "control:counts:published"
+    USAGE_SHOWN = "usage:person:shown"
+    USAGE_DEFERRED = "control:usage:deferred"
+    USAGE_RELEASED = "control:usage:released"
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

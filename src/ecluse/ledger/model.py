@@ -50,11 +50,12 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verifier(msgspec.Struct, frozen=True, kw_only=True):
-    """A known Ed25519 key. ``key_id``: 4 bytes; ``public_key``: 32 bytes."""
+    """A known Ed25519 key. ``key_id``: 4 bytes; ``public_key``: 32 bytes; ``algorithm``: 0x01 signs notes, 0x04 cosigns checkpoints."""
 
     name: str
     key_id: bytes
     public_key: bytes
+    algorithm: bytes = b"\x01"
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,11 +67,24 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened note. ``signed_by``: known keys that signed, at least one; ``ignored``: signatures of unknown keys."""
+    """An opened note.
+
+    ``signed_by``: known keys that signed, at least one; ``cosigned_at``: of those that cosigned, when they say so, in seconds since 1970 (the latest of
+    several); ``ignored``: signatures of unknown keys.
+    """
 
     text: str
     signed_by: tuple[Verifier, ...]
+    cosigned_at: dict[Verifier, int]
     ignored: tuple[Signature, ...]
+
+
+class Cosigned(msgspec.Struct, frozen=True, kw_only=True):
+    """An opened checkpoint with what witnesses say of it. ``signed_by``: the log's keys that signed, at least one."""
+
+    checkpoint: Checkpoint
+    signed_by: tuple[Verifier, ...]
+    cosigned_at: dict[Verifier, int]
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):

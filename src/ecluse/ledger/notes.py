@@ -1,4 +1,4 @@
-"""Signed notes, verifier keys and checkpoints (C2SP signed-note 1.0, tlog-checkpoint 1.0), parsed strictly. Pure.
+r"""Signed notes, verifier keys, checkpoints, cosignatures (C2SP signed-note 1.0, tlog-checkpoint 1.0, tlog-cosignature 1.0), parsed strictly. Pure.
 
 A note is text that ends in a newline, an empty line, then signature lines::
 
@@ -11,6 +11,10 @@ A note is text that ends in a newline, an empty line, then signature lines::
 UTF-8, no control character but the newline, at most 1,000,000 bytes and 100 signatures. Keys are Ed25519 (type 0x01)::
 
     key id = SHA-256(name || 0x0A || 0x01 || public key[32])[:4]        vkey = name "+" hex(key id) "+" base64(0x01 || public key)
+
+A witness's *cosignature* (type 0x04) is a signature line too, of a timestamp and more than the text::
+
+    base64(key id[4] || seconds since 1970, big-endian[8] || Ed25519 over "cosignature/v1\ntime <seconds>\n" || text)
 
 Each thing has one spelling; all else is refused, never repaired. The rules that other readers get wrong:
  1. Lines end in U+000A and nothing else (``str.splitlines`` knows eleven more).
@@ -36,10 +40,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ecluse.ledger.errors import KeyInvalid, NoteInvalid
-from ecluse.ledger.model import HASH_BYTES, MAX_SIZE, Checkpoint, Note, Signature, Verifier
+from ecluse.ledger.model import HASH_BYTES, MAX_SIZE, Checkpoint, Cosigned, Note, Signature, Verifier
 from ecluse.ledger.tree import EMPTY_ROOT
 
 ED25519: Final = b"\x01"
+COSIGNATURE: Final = b"\x04"
 MAX_NOTE_BYTES: Final = 1_000_000
 MAX_SIGNATURES: Final = 100
 
@@ -47,6 +52,8 @@ _KEY_BYTES: Final = 32
 _KEY_ID_BYTES: Final = 4
 _DASH: Final = "\u2014 "
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_TYPES: Final = {ED25519: "Ed25519 signatures of a log", COSIGNATURE: "Ed25519 cosignatures of a witness"}
+_TIME_BYTES: Final = 8
 _KEY_ID_HEX: Final = re.compile(r"[0-9a-f]{8}")
 
 
@@ -87,28 +94,28 @@ def _is_utf8(text: str) -> bool:
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def verifier_of(name: str, public_key: bytes) -> Verifier:
-    """Return the verifier of an Ed25519 key (32 bytes, RFC 8032) under ``name``. Raises `KeyInvalid`."""
+def verifier_of(name: str, public_key: bytes, algorithm: bytes = ED25519) -> Verifier:
+    """Return the verifier of an Ed25519 key (32 bytes, RFC 8032) under ``name``, for `ED25519` notes or `COSIGNATURE` lines. Raises `KeyInvalid`."""
     if not is_key_name(name):
         raise KeyInvalid("a key name is not empty and has no white space, control character or plus")
     if len(public_key) != _KEY_BYTES:
         raise KeyInvalid("an Ed25519 public key has 32 bytes")
-    key_id = sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:_KEY_ID_BYTES]
-    return Verifier(name=name, key_id=key_id, public_key=public_key)
+    key_id = sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:_KEY_ID_BYTES]
+    return Verifier(name=name, key_id=key_id, public_key=public_key, algorithm=algorithm)
 
 
-def verifier_of_key(name: str, key: Ed25519PrivateKey) -> Verifier:
+def verifier_of_key(name: str, key: Ed25519PrivateKey, algorithm: bytes = ED25519) -> Verifier:
     """Return the verifier that belongs to a private key. Raises `KeyInvalid` for the name."""
-    return verifier_of(name, key.public_key().public_bytes_raw())
+    return verifier_of(name, key.public_key().public_bytes_raw(), algorithm)
 
 
 def format_vkey(verifier: Verifier) -> str:
     """Write a verifier key: ``name+hex+base64``."""
-    return f"{verifier.name}+{verifier.key_id.hex()}+{b64encode(ED25519 + verifier.public_key).decode('ascii')}"
+    return f"{verifier.name}+{verifier.key_id.hex()}+{b64encode(verifier.algorithm + verifier.public_key).decode('ascii')}"
 
 
-def parse_vkey(text: str) -> Verifier:
-    """Read a verifier key of type Ed25519 (rule 4). Raises `KeyInvalid`."""
+def parse_vkey(text: str, algorithm: bytes = ED25519) -> Verifier:
+    """Read a verifier key of that type, `ED25519` of logs or `COSIGNATURE` of witnesses (rule 4). Raises `KeyInvalid`."""
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise KeyInvalid("a verifier key has the form name+id+key")
@@ -119,9 +126,9 @@ def parse_vkey(text: str) -> Verifier:
         raw = parse_base64(encoded)
     except ValueError as bad:
         raise KeyInvalid("the key is not canonical base64") from bad
-    if raw[:1] != ED25519:
-        raise KeyInvalid("the key is not of type Ed25519 (0x01)")
-    verifier = verifier_of(name, raw[1:])
+    if raw[:1] != algorithm:
+        raise KeyInvalid(f"the key is not of type 0x{algorithm.hex()} ({_TYPES[algorithm]})")
+    verifier = verifier_of(name, raw[1:], algorithm)
     if verifier.key_id.hex() != key_id:
         raise KeyInvalid("the key id is not the hash of the key")
     return verifier
@@ -149,20 +156,51 @@ def open_note(raw: bytes | str, known: Iterable[Verifier]) -> Note:
     text, signatures = _split(raw)
     signed = text.encode()
     signed_by: dict[tuple[str, bytes], Verifier] = {}
+    cosigned_at: dict[Verifier, int] = {}
     ignored: list[Signature] = []
     for one in signatures:
         verifier = keys.get((one.name, one.key_id))
         if verifier is None:
             ignored.append(one)
             continue
-        try:
-            Ed25519PublicKey.from_public_bytes(verifier.public_key).verify(one.signature, signed)
-        except (InvalidSignature, ValueError) as bad:
-            raise NoteInvalid("the signature of a known key is bad") from bad
+        if verifier.algorithm == COSIGNATURE:
+            at = _check_cosignature(verifier, one.signature, text)
+            cosigned_at[verifier] = max(at, cosigned_at.get(verifier, 0))
+        else:
+            _check_signature(verifier, one.signature, signed)
         signed_by[one.name, one.key_id] = verifier
     if not signed_by:
         raise NoteInvalid("no known key signed the note")
-    return Note(text=text, signed_by=tuple(signed_by.values()), ignored=tuple(ignored))
+    return Note(text=text, signed_by=tuple(signed_by.values()), cosigned_at=cosigned_at, ignored=tuple(ignored))
+
+
+def _check_signature(verifier: Verifier, signature: bytes, signed: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(verifier.public_key).verify(signature, signed)
+    except (InvalidSignature, ValueError) as bad:
+        raise NoteInvalid("the signature of a known key is bad") from bad
+
+
+def _check_cosignature(verifier: Verifier, signature: bytes, text: str) -> int:
+    """Check a witness's line and return its time. A time of 0 says that no time is stated, which is not for checkpoints (tlog-witness)."""
+    at = int.from_bytes(signature[:_TIME_BYTES], "big")
+    if not 0 < at <= MAX_SIZE:
+        raise NoteInvalid("a cosignature's time is not between 1 and 2^63 - 1")
+    _check_signature(verifier, signature[_TIME_BYTES:], _cosigned(text, at))
+    return at
+
+
+def _cosigned(text: str, at: int) -> bytes:
+    return f"cosignature/v1\ntime {at}\n{text}".encode()
+
+
+def cosign(text: str, name: str, key: Ed25519PrivateKey, at: int) -> str:
+    """Return a witness's signature line for a checkpoint's ``text``. ``at``: seconds since 1970. Whether it *may* cosign is not decided here."""
+    if not 0 < at <= MAX_SIZE:
+        raise AssertionError("impossible: a cosignature's time is between 1 and 2^63 - 1")
+    verifier = verifier_of_key(name, key, COSIGNATURE)
+    raw = verifier.key_id + at.to_bytes(_TIME_BYTES, "big") + key.sign(_cosigned(text, at))
+    return f"{_DASH}{name} {b64encode(raw).decode('ascii')}\n"
 
 
 def _by_name_and_id(known: Iterable[Verifier]) -> dict[tuple[str, bytes], Verifier]:
@@ -249,3 +287,19 @@ def open_checkpoint(raw: bytes | str, known: Iterable[Verifier], origin: str) ->
     if checkpoint.origin != origin:
         raise NoteInvalid("the checkpoint is of another log")
     return checkpoint
+
+
+def open_cosigned(raw: bytes | str, known: Iterable[Verifier], origin: str, witnesses: Iterable[Verifier]) -> Cosigned:
+    """Open a checkpoint of the log ``origin``, signed by one of its ``known`` keys, and tell which ``witnesses`` cosigned it.
+
+    Raises `NoteInvalid` for another origin, where no key of the log signed, and for a bad signature of any known key, witnesses' included.
+    """
+    logs = tuple(known)
+    note = open_note(raw, (*logs, *witnesses))
+    checkpoint = parse_checkpoint(note.text)
+    if checkpoint.origin != origin:
+        raise NoteInvalid("the checkpoint is of another log")
+    signed_by = tuple(one for one in note.signed_by if one in logs)
+    if not signed_by:
+        raise NoteInvalid("no known key of the log signed the checkpoint")
+    return Cosigned(checkpoint=checkpoint, signed_by=signed_by, cosigned_at=note.cosigned_at)
