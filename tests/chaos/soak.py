@@ -1,7 +1,7 @@
 """A soak: one gate at four fifths of the most that it does here, for as long as wanted, watched for memory, answering time and waits for locks.
 
-What a shared machine does at most drifts by a factor of two within minutes, and a rate that was four fifths of it is then more than all of it. So the
-most is measured anew each minute, for three seconds whose answers count as answers and not as answering times.
+What a shared machine does at most drifts by a factor of two within a minute, and a rate that was four fifths of it is then more than all of it. So the
+most is measured anew every ten seconds, for a second whose answers count as answers and not as answering times.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ LANES: Final = 24
 MACHINES: Final = 4
 PERSONS: Final = range(10, 190)
 SHARE: Final = 0.8
-MOST_SECONDS: Final = 3.0
+MOST_SECONDS: Final = 1.0
+PERIOD_SECONDS: Final = 10.0
 MINUTE: Final = 60.0
 _TOKEN_SECONDS: Final = 150
 _WINDOWS: Final = 10
@@ -41,7 +42,7 @@ STOLEN: Final = 0.25
 class Soak:
     """What became of it.
 
-    ``most``: answers a second of each minute's measure. ``windows``: of each tenth of the run, median and p99 of answers in seconds, the gate's resident
+    ``most``: answers a second of each period's measure. ``windows``: of each tenth of the run, median and p99 of answers in seconds, the gate's resident
     MiB at its end, and the mean of what was measured as the most.
     """
 
@@ -85,7 +86,7 @@ class _Run:
 
 
 async def run(rig: Rig, *, minutes: float) -> Soak:
-    """For ``minutes``: measure the most, send four fifths of it at random instants until the minute is over, and again."""
+    """For ``minutes``: measure the most, send four fifths of it at random instants until the period is over, and again."""
     told = Soak(minutes=minutes)
     await rig.start_gates(1)
     party = await rig.agency.bind(machines=MACHINES, reads=100_000_000)
@@ -121,14 +122,14 @@ async def _one(load: _Run, lane: Lane, turn: int) -> None:
 
 
 async def _soak(load: _Run, told: Soak) -> None:
-    """Go from minute to minute; the lanes and their turns stay the same."""
+    """Go from period to period; the lanes and their turns stay the same."""
     chance = random.Random(20260105)  # noqa: S311 - arrivals, repeatable
     lanes = [Lane(load.rig.port) for _ in range(LANES)]
     turns = list(range(LANES))
     ends = time.monotonic() + told.minutes * MINUTE
     while (began := time.monotonic()) < ends:
         told.most.append(await _most(load, lanes, turns))
-        await _minute(load, lanes, turns, told.most[-1] * SHARE, min(ends, began + MINUTE), chance)
+        await _period(load, lanes, turns, told.most[-1] * SHARE, min(ends, began + PERIOD_SECONDS), chance)
     for lane in lanes:
         await lane.close()
 
@@ -146,7 +147,7 @@ async def _most(load: _Run, lanes: list[Lane], turns: list[int]) -> float:
     return (load.answers - before) / (time.monotonic() - began)
 
 
-async def _minute(load: _Run, lanes: list[Lane], turns: list[int], rate: float, ends: float, chance: random.Random) -> None:
+async def _period(load: _Run, lanes: list[Lane], turns: list[int], rate: float, ends: float, chance: random.Random) -> None:
     """Send ``rate`` a second until ``ends``; a request that finds no free lane waits, and its time counts from when it was due."""
     due: asyncio.Queue[float] = asyncio.Queue()
 
@@ -203,7 +204,7 @@ def _sum_up(load: _Run, told: Soak, mib: float) -> None:
     taken = sorted(load.took)
     load.took.clear()
     if taken:
-        lately = told.most[-max(1, round(told.minutes / _WINDOWS)) :]
+        lately = told.most[-max(1, round(told.minutes * MINUTE / PERIOD_SECONDS / _WINDOWS)) :]
         told.windows.append((taken[len(taken) // 2], taken[int(len(taken) * 0.99)], mib, sum(lately) / len(lately)))
         load.rig.say(f"{len(told.windows)} of {_WINDOWS}: {told.windows[-1]}")
 
