@@ -9,6 +9,7 @@ from typing import Final
 
 from bench.agency import ensure_agency
 from bench.growth import growth, growth_table
+from bench.ledger import GROWN, appended, grown, integrated, ledger_table, proven
 from bench.run import BARE, FAST, GATE, half_load, medians, opened, rounds, table
 
 _DESCRIPTION: Final = "A governed disclosure against a bare read of the same row, as ratios of one run."
@@ -32,7 +33,12 @@ def main() -> None:
     parser.add_argument(
         "--growth", action="store_true", help="measure what the size of register and ledger costs, and nothing else"
     )
+    parser.add_argument("--ledger", action="store_true", help="measure the ledger alone: append, integrate, proofs, growth")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="with --ledger: entries that the database integrates")
     given = parser.parse_args()
+    if given.ledger:
+        _ledger(given)
+        return
     if given.growth:
         pairs = growth(
             given.dir, given.port, people=given.people, connections=max(given.connections), rounds=given.rounds, seconds=given.seconds,
@@ -58,6 +64,18 @@ def main() -> None:
         print(f"half load: {most / 2:.0f} requests a second, due at random instants", flush=True)
         half = medians(half_load(bench, who, max(given.connections), most / 2, max(1, given.rounds - 2)))
     print(f"\nAs many as they can\n\n{table(lines)}\n\nHalf load\n\n{table(half)}")
+
+
+def _ledger(given: argparse.Namespace) -> None:
+    """Measure the ledger: pure first, then in a database of its own."""
+    lines = appended()
+    print(ledger_table(lines), flush=True)
+    more, tiles, leaves = grown()
+    lines += [*more, *proven(GROWN, tiles, leaves)]
+    del tiles, leaves
+    print(ledger_table(lines), flush=True)
+    lines += integrated(given.dir.absolute(), given.entries)
+    print(f"\n{platform.machine()}, Python {platform.python_version()}\n\n{ledger_table(lines)}")
 
 
 if __name__ == "__main__":

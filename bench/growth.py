@@ -63,13 +63,13 @@ def compare(what: str, benches: Sequence[Bench], connections: int, rounds: int) 
 
 def lengthen(bench: Bench, entries: int) -> None:
     """Fill a ledger up to ``entries``, and let the gate hash and sign it all."""
-    asyncio.run(_fill(bench.reached, entries))
+    asyncio.run(fill(bench.reached, entries))
     with processes.gate(bench.installation):
         asyncio.run(_await_signed(bench.reached))
 
 
-async def _fill(reached: Databases, entries: int) -> None:
-    """Write entries and openings as the superuser, as many as are missing."""
+async def fill(reached: Databases, entries: int, *, openings: bool = True) -> None:
+    """Write entries, and their openings, as the superuser, as many as are missing."""
     admin = await _administer(reached)
     try:
         size: int = await admin.fetchval("select size from ecluse.ledger_head where log_id = 1")
@@ -77,7 +77,8 @@ async def _fill(reached: Databases, entries: int) -> None:
             end = min(begin + _CHUNK, entries)
             async with admin.transaction():
                 await admin.execute(_ENTRIES, begin, end)
-                await admin.execute(_OPENINGS, begin, end)
+                if openings:
+                    await admin.execute(_OPENINGS, begin, end)
                 await admin.execute("update ecluse.ledger_head set size = $1, last_at = clock_timestamp() where log_id = 1", end)
             print(f"  {end:,} entries", flush=True)
         await admin.execute("analyze ecluse.ledger_entry")

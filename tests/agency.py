@@ -90,11 +90,12 @@ class Meeting:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """A serving process. ``port``: where it listens; every gate of an agency has the same public address."""
+    """A serving process. ``port``: where it listens; every gate of an agency has the same public address; ``metrics``: of this one."""
 
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    metrics: str
 
     @property
     def url(self) -> str:
@@ -206,12 +207,14 @@ class Agency:
         await self.apply(contract_text(name, **terms))
         return Party(name=name, agents=tuple(people), machines=tuple(clients))
 
-    async def machine(self, processor: str | None) -> Machine:
-        """Register a machine with a key of its own: a processor's, or (None) the controller's scheduler."""
+    async def machine(self, processor: str | None, role: str = "scheduler") -> Machine:
+        """Register a machine with a key of its own: a processor's, or (None) one in another ``role``."""
         key = ECKey.generate_key("P-256")
         public = parse_public_jwk(key.as_dict(private=False))
         async with self.connected("ecluse_app") as app:
-            client, _ = await add_client(app, log_id=1, processor=processor, label="machine", key=public, actor="cli:test")
+            client, _ = await add_client(
+                app, log_id=1, processor=processor, label="machine", key=public, actor="cli:test", role=role
+            )
         return Machine(id=client, key=key)
 
     async def hold(self, scope: str, target: str, effect: str = "suspend", **span: datetime) -> tuple[str, int]:
@@ -313,9 +316,17 @@ class Agency:
         with log.open("ab") as stream:
             # hundreds of refusals a minute are what tests are for: each is sealed, unless a test wants the limit
             limits = {"door.refusals_per_minute": 1_000_000}
-            given = json.dumps({"port": port, **limits, **{name.replace("__", "."): value for name, value in options.items()}})
+            metrics = f"127.0.0.1:{_free_port()}"
+            given = json.dumps(
+                {
+                    "port": port,
+                    "metrics": metrics,
+                    **limits,
+                    **{name.replace("__", "."): value for name, value in options.items()},
+                }
+            )
             process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), given], stdout=stream, stderr=stream)
-        gate = Gate(process=process, port=port, log=log)
+        gate = Gate(process=process, port=port, log=log, metrics=f"http://{metrics}/metrics")
         self.gates.append(gate)
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:

@@ -44,6 +44,10 @@ class Receipt {
     static String text(String raw) { return raw == null || raw.equals("null") ? null : raw.substring(1, raw.length() - 1).replace("\\n", "\n"); }
     static String say(String json, String... way) { return text(at(json, way)); }
 
+    /** The places of a grant's fields: an entry with two of one name could show each holder another. */
+    static final List<String> PLACES = List.of("at", "event", "disclosure", "processor", "client", "agent", "assurance", "appointment", "subject",
+        "purpose", "legal_basis", "contract", "forms", "values", "fingerprints", "rules", "interval");
+
     static byte[] node(byte[] left, byte[] right) throws GeneralSecurityException { return sha(new byte[] {1}, left, right); }
     static byte[] root(List<byte[]> level) throws GeneralSecurityException {
         List<byte[]> up = new ArrayList<>(); // neighbours in pairs, a last odd one goes up as it is
@@ -60,6 +64,8 @@ class Receipt {
         for (String field : members(at(opening, "fields")).values()) {
             if (field.startsWith("\"")) { digests.add(unhex(text(field))); continue; } // hidden
             String name = say(field, "0"), value = at(field, "2");
+            int place = PLACES.indexOf(name), here = digests.size();
+            same(place < 0 ? Math.max(here, PLACES.size()) : place, here, "opening");
             same(shown.put(name, value), null, "opening");
             digests.add(digest("ecluse/1/" + name, say(field, "1"), value));
         }

@@ -3,6 +3,10 @@
 // digest, and the entry in the signed log. It needs nothing else of this folder: an auditor may take it alone.
 declare(strict_types=1);
 
+/** The places of a grant's fields: an entry with two of one name could show each holder another. */
+const PLACES = ['at', 'event', 'disclosure', 'processor', 'client', 'agent', 'assurance', 'appointment', 'subject', 'purpose', 'legal_basis', 'contract',
+    'forms', 'values', 'fingerprints', 'rules', 'interval'];
+
 function same(mixed $found, mixed $wanted, string $what): void { if ($found !== $wanted) throw new RuntimeException("refused: $what"); }
 
 /** Write RFC 8785: members sorted, nothing escaped that need not be. Our values are texts, integers, booleans, null, lists and objects of these. */
@@ -33,7 +37,8 @@ function check_receipt(stdClass $answer, string $appointment, string $agent): vo
     [$receipt, $shown, $digests] = [$answer->receipt, [], []];
     foreach ($receipt->opening->fields as $field) {
         if (is_string($field)) { $digests[] = hex2bin($field); continue; } // hidden
-        same(array_key_exists($field[0], $shown), false, 'opening');
+        $place = array_search($field[0], PLACES, true);
+        same([array_key_exists($field[0], $shown), count($digests)], [false, $place === false ? max(count($digests), count(PLACES)) : $place], 'opening');
         $shown[$field[0]] = $field[2];
         $digests[] = digest("ecluse/1/$field[0]", $field[1], $field[2]);
     }

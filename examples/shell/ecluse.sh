@@ -56,13 +56,14 @@ proof() { # KEY METHOD ADDRESS [TOKEN [JTI IAT]]: DPoP, RFC 9449 §4.2; the addr
 digest() { { printf '%s\0' "$1"; from_hex "$2"; printf '%s' "$3"; } | sha; }
 node() { { printf '\1'; from_hex "$1$2"; } | sha; }
 names() { members <<<"$1" | cut -f1 | sort; }
-check_receipt() { # ANSWER APPOINTMENT AGENT; says which part fails
-  local receipt opening field level=() up name salt value i values salts; local -A shown=()
+check_receipt() { # ANSWER APPOINTMENT AGENT; says which part fails. Each field in its place: an entry with two of a name could show each holder another
+  local receipt opening field level=() up name salt value i values salts; local -A shown=() place=()
+  for name in at event disclosure processor client agent assurance appointment subject purpose legal_basis contract forms values; do place[$name]=${#place[@]}; done
   receipt=$(member "$1" receipt); opening=$(member "$receipt" opening)
   while IFS= read -r field; do
     if [[ $field == \"* ]]; then level+=("${field//\"/}"); continue; fi # hidden: its digest
     { read -r name; read -r salt; IFS= read -r value; } < <(members <<<"$field"); name=${name//\"/}
-    same "${shown[$name]-none}" none opening || return 1
+    same "${shown[$name]-none} ${place[$name]-${#level[@]}}" "none ${#level[@]}" opening || return 1
     shown[$name]=$value; level+=("$(digest "ecluse/1/$name" "${salt//\"/}" "$value")")
   done < <(members <<<"$(member "$opening" fields)")
   while ((${#level[@]} > 1)); do # neighbours in pairs, a last odd one goes up as it is

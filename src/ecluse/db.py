@@ -23,7 +23,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 """What a statement runs on: a connection of its own, or one lent by a pool."""
 
 HERE: Final = Path(__file__).parent
-LOGIN_ROLES: Final = ("ecluse_owner", "ecluse_app", "ecluse_jobs", "ecluse_reader")
+LOGIN_ROLES: Final = ("ecluse_owner", "ecluse_app", "ecluse_jobs", "ecluse_reader", "ecluse_usage")
 OLDEST: Final = 15
 """The oldest major version of PostgreSQL that is served."""
 

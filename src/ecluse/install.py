@@ -22,6 +22,8 @@ from ecluse.db import DatabaseUnavailable
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.errors import ConfigurationError
 from ecluse.identity import generate_private
+from ecluse.ledger.anchor import Authority, load_roots
+from ecluse.ledger.errors import AnchorRefused
 from ecluse.ledger.fields import Event
 from ecluse.ledger.service import Control, seal_control
 from ecluse.ledger.sign import Signer, create_state, load_log_key
@@ -47,6 +49,10 @@ url = {register_url}
 """
 
 
+_LOG: Final = "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values ($1, $2, $3, $4, ecluse.clock())"
+_HEAD: Final = "insert into ecluse.ledger_head (log_id, size, control_seq, last_at) values ($1, 0, $2, ecluse.clock())"
+
+
 class Databases(msgspec.Struct, frozen=True, kw_only=True):
     """Where the databases of a running installation are. Addresses without user or password; ``embedded`` None: they are elsewhere."""
 
@@ -63,10 +69,7 @@ def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) 
     folder.chmod(0o755)
     for name in ("keys", "state", "contracts", "policies"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    write_secret(
-        folder / "keys" / "log.key",
-        Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-    )
+    write_secret(folder / "keys" / "log.key", new_log_key())
     write_secret(folder / "keys" / "token.key", generate_private("ES256").decode())
     write_secret(folder / "keys" / "webhook.key", generate_private("ES256").decode())
     write_secret(folder / "keys" / "fingerprint.key", f"1:{ids.random_bytes(32).hex()}\n")
@@ -77,6 +80,11 @@ def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) 
         path = folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)  # whatever the umask: `serve` refuses settings that others may change
+
+
+def new_log_key() -> str:
+    """Make a key for a log and return its PEM."""
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def _short(role: str) -> str:
@@ -123,28 +131,57 @@ async def create_databases(installation: Installation, reached: Databases) -> No
     await reached.embedded.ensure_role(REGISTER_ROLE, installation.secret("db-register.password"))
 
 
-async def open_log(installation: Installation, reached: Databases, *, name: str, origin: str, actor: str) -> Control:
-    """Begin a log: its row, its head, its signer's memory, and its first entry. The only creator of a log.
+def log_file(log_id: int, ending: str) -> str:
+    """Name a file of one log in ``keys/`` or ``state/``: ``log.key``, ``log.next.key``, ``log.checkpoint``; ``log-2.key`` of the second."""
+    return f"log.{ending}" if log_id == LOG_ID else f"log-{log_id}.{ending}"
 
-    ``origin``: the log's name for ever (C2SP tlog-checkpoint): no blanks, no ``+``.
-    """
-    signer = Signer(installation.state / "log.checkpoint", origin, load_log_key(installation.secret("log.key")))
+
+def authority_of(installation: Installation) -> Authority | None:
+    """Return who stamps checkpoints, None where none is configured. Raises `ConfigurationError` for the file of roots."""
+    ledger = installation.settings.ledger
+    if not ledger.anchor_url:
+        return None
+    try:
+        roots = load_roots((installation.folder / ledger.anchor_roots).read_bytes())
+    except (OSError, AnchorRefused) as bad:
+        why = f"it can't be read ({bad.strerror if isinstance(bad, OSError) else bad})"
+        raise ConfigurationError("ledger.anchor_roots", why, "Name a PEM file with the authority's root certificates") from bad
+    return Authority(url=ledger.anchor_url, roots=roots, policy=ledger.anchor_policy)
+
+
+def signer_of(installation: Installation, log_id: int, origin: str) -> Signer:
+    """Return a log's signer, with its key and, while it changes keys, the next. Raises `ConfigurationError`, `KeyInvalid`."""
+
+    def find() -> Iterator[Ed25519PrivateKey]:
+        yield load_log_key(installation.secret(log_file(log_id, "key")))
+        if (installation.keys / log_file(log_id, "next.key")).exists():
+            yield load_log_key(installation.secret(log_file(log_id, "next.key")))
+
+    return Signer(installation.state / log_file(log_id, "checkpoint"), origin, *find(), find=find)
+
+
+async def create_log(
+    installation: Installation, reached: Databases, *, log_id: int, name: str, origin: str, control_seq: int
+) -> Signer:
+    """Make a log's row, its head and its signer's memory; nothing is sealed in it yet. The only creator of a log: `open_log`, and what succeeds one."""
+    signer = signer_of(installation, log_id, origin)
     owner = await connect(installation, reached, "ecluse_owner")
     try:
         async with owner.transaction():
-            await owner.execute(
-                "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values ($1, $2, $3, $4, ecluse.clock())",
-                LOG_ID,
-                name,
-                origin,
-                signer.vkey,
-            )
-            await owner.execute(
-                "insert into ecluse.ledger_head (log_id, size, control_seq, last_at) values ($1, 0, 0, ecluse.clock())", LOG_ID
-            )
-            create_state(installation.state / "log.checkpoint", signer.empty_note())
+            await owner.execute(_LOG, log_id, name, origin, signer.vkey)
+            await owner.execute(_HEAD, log_id, control_seq)
+            create_state(installation.state / log_file(log_id, "checkpoint"), signer.empty_note())
     finally:
         await owner.close()
+    return signer
+
+
+async def open_log(installation: Installation, reached: Databases, *, name: str, origin: str, actor: str) -> Control:
+    """Begin the log of an installation: its row, its head, its signer's memory, and its first entry.
+
+    ``origin``: the log's name for ever (C2SP tlog-checkpoint): no blanks, no ``+``.
+    """
+    signer = await create_log(installation, reached, log_id=LOG_ID, name=name, origin=origin, control_seq=0)
     app = await connect(installation, reached, "ecluse_app")
     try:
         return await seal_control(

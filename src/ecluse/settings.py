@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,7 +33,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the ledger's PostgreSQL is. ``url``: ``postgresql://host:port/name`` without user or password; empty: the embedded one.
 
-    The three passwords are read from ``keys/db-app.password``, ``keys/db-jobs.password`` and ``keys/db-reader.password``.
+    Passwords are read from ``keys/db-app.password``, ``keys/db-jobs.password``, ``keys/db-reader.password`` and ``keys/db-usage.password``.
     """
 
     url: str = ""
@@ -47,10 +49,20 @@ class RegisterSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The log. ``sign``: this process may hold the log's key and sign (one host only)."""
+    """The log. ``sign``: this process may hold the log's key and sign (one host only).
+
+    ``max_uncosigned``, ``max_uncosigned_frozen``: how long entries may wait for the quorum of their witnesses before the gate warns, and before nothing is
+    disclosed. ``anchor_url``: an authority for time stamps (RFC 3161), asked once a day, empty: none; ``anchor_roots``: PEM file of its roots, in the
+    installation's folder; ``anchor_policy``: the OID that its stamps have to bear, empty: any.
+    """
 
     name: str = "main"
     sign: bool = True
+    max_uncosigned: timedelta = timedelta(hours=1)
+    max_uncosigned_frozen: timedelta = timedelta(hours=24)
+    anchor_url: str = ""
+    anchor_roots: str = ""
+    anchor_policy: str = ""
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,18 +85,43 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook: str = ""
 
 
+class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Portals that ask for a person's record. ``pool``: connections of a gate for it; ``looks_per_minute``: of one portal."""
+
+    pool: int = 2
+    looks_per_minute: int = 120
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long what is known of persons is kept.
+
+    ``openings_months``: openings and the places they were given under; ``backups_days``: the oldest backup there is; ``hour``: of the controller's day, from
+    which on what is due is erased.
+    """
+
+    openings_months: Annotated[int, msgspec.Meta(ge=6, le=36)] = 12
+    backups_days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 35
+    hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 2
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One installation. ``public_url``: what clients call (token audience and DPoP ``htu``)."""
+    """One installation.
+
+    ``public_url``: what clients call (token audience and DPoP ``htu``); ``metrics``: where they are served, ``host:port``, empty: nowhere.
+    """
 
     public_url: str = "http://127.0.0.1:8080"
     host: str = "127.0.0.1"
     port: int = 8080
+    metrics: str = ""
     controller: Controller = Controller()
     database: Database = Database()
     register: RegisterSource = RegisterSource()
     ledger: Ledger = Ledger()
     door: Door = Door()
     outcomes: Outcomes = Outcomes()
+    usage: Usage = Usage()
+    retention: Retention = Retention()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -115,20 +152,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 
     def secret(self, name: str) -> str:
         """Read one secret file of ``keys/``. Raises `ConfigurationError` where it is absent, a link, another account's, or for others to read."""
-        where = f"keys/{name}"
-        try:
-            handle = os.open(self.keys / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as missing:
-            if missing.errno == errno.ELOOP:
-                raise ConfigurationError(where, *_LINK) from missing
-            raise ConfigurationError(where, "it can't be read", "Run `ecluse init`, or restore it from your safe") from missing
-        with os.fdopen(handle, "rb") as file:
-            _refuse_loose(os.fstat(handle), where, secret=True)
-            raw = file.read(_MOST_SECRET_BYTES)
-        try:
-            return raw.decode("ascii").strip()
-        except UnicodeDecodeError:
-            raise ConfigurationError(where, "it is not plain text", "Restore it from your safe") from None
+        return read_secret(self.keys / name, f"keys/{name}", "Run `ecluse init`, or restore it from your safe")
 
     def passwords(self, role: str) -> Callable[[], list[str]]:
         """Return what reads a role's password anew, and after it the next one where a change of it is under way (docs/keys.md)."""
@@ -150,7 +174,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
                 places += [(path, f"{folder.name}/{path.name}", True) for path in sorted(folder.iterdir())]
         for path, where, secret in places:
             try:
-                _refuse_loose(path.lstat(), where, secret=secret)
+                refuse_loose(path.lstat(), where, secret=secret)
             except FileNotFoundError:
                 continue  # whoever needs it says so
             except ConfigurationError as loose:
@@ -166,7 +190,24 @@ _MOST_SECRET_BYTES: Final = 65_536
 _LINK: Final = ("it is a symbolic link, so whoever owns its end decides", "Put the file itself in its place")
 
 
-def _refuse_loose(facts: os.stat_result, where: str, *, secret: bool) -> None:
+def read_secret(path: Path, where: str, mend: str) -> str:
+    """Read one secret file, called ``where`` in messages; ``mend``: what to do if it is absent. Raises `ConfigurationError` as `refuse_loose` does."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as missing:
+        if missing.errno == errno.ELOOP:
+            raise ConfigurationError(where, *_LINK) from missing
+        raise ConfigurationError(where, "it can't be read", mend) from missing
+    with os.fdopen(handle, "rb") as file:
+        refuse_loose(os.fstat(handle), where, secret=True)
+        raw = file.read(_MOST_SECRET_BYTES)
+    try:
+        return raw.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise ConfigurationError(where, "it is not plain text", "Restore it from your safe") from None
+
+
+def refuse_loose(facts: os.stat_result, where: str, *, secret: bool) -> None:
     """Refuse what is a link, neither file nor folder, another account's, or open to others: a secret to their reading, anything to their writing."""
     folder = stat.S_ISDIR(facts.st_mode)
     if stat.S_ISLNK(facts.st_mode):
@@ -184,6 +225,8 @@ def _refuse_loose(facts: os.stat_result, where: str, *, secret: bool) -> None:
         raise ConfigurationError(where, "others than its owner may change it", f"Run `chmod go-w {where}`")
 
 
+_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,17})){1,31}")
+_METRICS: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[1-9][0-9]{0,4}")
 _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "ECLUSE_PUBLIC_URL": ("public_url",),
     "ECLUSE_HOST": ("host",),
@@ -226,11 +269,42 @@ def load(folder: Path, options: Mapping[str, object], environment: Mapping[str, 
         raise ConfigurationError("controller.timezone", "no such time zone", "Use an IANA name such as Europe/Paris") from bad
     if not _is_address(settings.public_url) or settings.public_url.endswith("/"):
         raise ConfigurationError("public_url", "it must begin with http:// or https:// and end without a slash", "Mend it")
+    _refuse_anchor(settings.ledger)
+    _refuse_limits(settings.ledger)
+    _refuse_odd_places(settings)
+    return Installation(folder=folder, settings=settings)
+
+
+def _refuse_anchor(ledger: Ledger) -> None:
+    """Refuse an authority for time stamps that nothing could be checked by."""
+    if ledger.anchor_url and not _is_address(ledger.anchor_url):
+        raise ConfigurationError(
+            "ledger.anchor_url", "it must begin with http:// or https://", "Write the address of an RFC 3161 authority"
+        )
+    if ledger.anchor_url and not ledger.anchor_roots:
+        why = "it is empty, and ledger.anchor_url is not"
+        raise ConfigurationError("ledger.anchor_roots", why, "Name a PEM file with the authority's root certificates")
+    if ledger.anchor_policy and not _OID.fullmatch(ledger.anchor_policy):
+        raise ConfigurationError(
+            "ledger.anchor_policy", "it is not an object identifier", 'Write numbers and points, such as "1.2.3.4.1"'
+        )
+
+
+def _refuse_limits(ledger: Ledger) -> None:
+    """Refuse limits that make no sense together."""
+    if not timedelta(minutes=1) <= ledger.max_uncosigned <= ledger.max_uncosigned_frozen:
+        why = "it is under a minute, or over ledger.max_uncosigned_frozen"
+        raise ConfigurationError("ledger.max_uncosigned", why, 'Write durations such as "PT1H" and "PT24H", the shorter first')
+
+
+def _refuse_odd_places(settings: Settings) -> None:
+    """Refuse an address of the metrics or of the webhook that is none."""
+    if settings.metrics and (not _METRICS.fullmatch(settings.metrics) or int(settings.metrics.rpartition(":")[2]) > 0xFFFF):
+        raise ConfigurationError("metrics", "it is not host:port", 'Write an address of the inside, such as "127.0.0.1:9464"')
     if settings.outcomes.webhook and not _is_webhook(settings.outcomes.webhook):
         raise ConfigurationError(
             "outcomes.webhook", "it is not a plain https:// address", "Write https://host/path without user or #"
         )
-    return Installation(folder=folder, settings=settings)
 
 
 def _is_address(url: str) -> bool:

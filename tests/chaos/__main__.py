@@ -1,4 +1,4 @@
-"""The long forms: ``python -m tests.chaos [WHAT] [--requests N] [--cycles N] [--trials N] [--seconds S] [--minutes M] [--seed N]``; without WHAT, all.
+"""The long forms: ``python -m tests.chaos [WHAT] [--requests N] [--cycles N] [--trials N] [--minutes M] [--changes N] [--seed N]``; without WHAT, all.
 
 Each scenario checks as it goes and ends with its figures; the first promise broken ends the run with the assertion that saw it.
 """
@@ -35,6 +35,7 @@ SCENARIOS: dict[str, Scenario] = {
     "locks": _scenario("locks", seconds="seconds"),
     "stopped": _scenario("stopped", trials="stops"),
     "soak": _scenario("soak", minutes="minutes"),
+    "tamper": _scenario("tamper", changes="changes"),
 }
 
 
@@ -50,6 +51,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="of each pair of use cases")
     parser.add_argument("--stops", type=int, default=50, help="of a replica with the head's lock")
+    parser.add_argument("--changes", type=int, default=1_000, help="to history, one at a time")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the soak")
     parser.add_argument("--seed", type=int, default=20260105, help="of every choice")
     given = parser.parse_args()

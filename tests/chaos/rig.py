@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ecluse.embedded import EmbeddedPostgres
-from ecluse.ledger import leaf_hash
+from ecluse.ledger import fsck, leaf_hash
 from ecluse.ledger.sign import Signer, load_log_key
-from ecluse.ledger.verify import verify_ledger
 from tests.agency import ORIGIN, Agency, Gate, founded
 from tests.e2e.outsider import check_receipt
 
@@ -81,11 +80,11 @@ def rigged(*, seed: int = 20260105, shared_buffers: str = "64MB") -> Iterator[Ri
 
 # ── what must hold whatever was broken ───────────────────────────────────────────────────────────────────────────────────────
 async def check_log(agency: Agency) -> int:
-    """Check the whole log as ``ecluse ledger verify`` does, by the key outside the database; return its size."""
+    """Check the whole log as ``ecluse ledger fsck`` does, by the key outside the database; return its size."""
     installation = agency.installation
     signer = Signer(installation.state / "log.checkpoint", ORIGIN, load_log_key(installation.secret("log.key")))
     async with agency.connected("ecluse_reader") as reader:
-        report = await verify_ledger(reader, 1, signer.vkey)
+        report = await fsck.check_log(reader, 1, signer.vkey)
     assert report.problems == (), report.problems
     assert report.entries == report.openings == report.size
     return report.size

@@ -17,6 +17,7 @@ from ecluse.embedded import EmbeddedPostgres
 from tests.agency import Agency, founded
 from tests.cli.offices import Office, agenda
 from tests.e2e.desk import at_work, code_of
+from tests.e2e.outsider import Outsider
 
 pytestmark = pytest.mark.db
 
@@ -170,7 +171,7 @@ def logged(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
         async def log(value: str) -> None:
             async with agency.administered("ledger") as admin:
-                for role in ("ecluse_app", "ecluse_jobs", "register_reader"):
+                for role in ("ecluse_app", "ecluse_jobs", "ecluse_usage", "register_reader"):
                     await admin.execute(f"alter role {role} {value}")
 
         asyncio.run(log("set log_statement = 'all'"))
@@ -206,8 +207,13 @@ async def test_statements_when_a_gate_works_then_each_is_on_the_page(logged: Age
         await desk.machine.call("POST", f"/v1/sessions/{session}/sheet", body={"agent": desk.party.agent})
         for path in ("/healthz", "/ledger/main/checkpoint", "/ledger/main/tile/0/000.p/1"):
             await desk.machine.http.get(path)
+        for role, call in (("portal", ("POST", "/v1/usage")), ("auditor", ("GET", "/ledger/main/tile/entries/000.p/1"))):
+            machine = await logged.machine(None, role)
+            async with Outsider(logged.public_url, machine.id, machine.key) as other:
+                body = {"subject": {"register": "ofii", "key": ["10"]}, "language": "en"} if role == "portal" else None
+                assert (await other.call(*call, body=body)).status_code == 200
         sessions = await admin.fetch(
-            "select pid from pg_stat_activity where application_name in ('ecluse-gate', 'ecluse-jobs', 'ecluse-register')"
+            "select pid from pg_stat_activity where application_name in ('ecluse-gate', 'ecluse-jobs', 'ecluse-usage', 'ecluse-register')"
         )
     logged.stop_gate(gate)
     pids = {str(row["pid"]) for row in sessions}

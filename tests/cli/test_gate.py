@@ -116,46 +116,82 @@ def test_disclose_when_suspended_then_refused_at_once(gate: Gate) -> None:
         gate.office.json("processor", "release", hold)
 
 
-def test_receipt_when_changed_then_it_does_not_hold(gate: Gate, tmp_path: Path) -> None:
-    """Another value, another key, another log or half a file: nothing of it passes."""
-    disclosed = answer(gate.person(gate.places[1], "--json", attributes="family_name"))
-    path = tmp_path / "receipt.json"
-    path.write_text(json.dumps({**disclosed, "subject": {"family_name": "Quelqu'une"}}), encoding="utf-8")
-    changed = check(path, gate.vkey, gate.url)
-    assert (changed.exit_code, changed.stderr.startswith("receipt-broken: a value is not the one the entry commits to.")) == (
-        1,
-        True,
+def policy_of(gate: Gate, folder: Path, *, vkey: str = "") -> Path:
+    """Write the policy that the office hands over: its log, and no witness yet."""
+    path = folder / "office.policy"
+    path.write_text(f"# of the office\nlog {vkey or gate.vkey}\nquorum none\n", encoding="utf-8")
+    return path
+
+
+def check(path: Path, policy: Path, *words: str) -> Result:
+    """Run ``ecluse ledger check-receipt``, which takes no installation."""
+    return CliRunner().invoke(app, ["ledger", "check-receipt", str(path), "--policy", str(policy), *words])
+
+
+def test_disclose_when_its_receipt_makes_no_sense_then_wrong_usage(gate: Gate, tmp_path: Path) -> None:
+    """Before anybody is disclosed: a receipt wants a policy, values a receipt, and a file that is there is not overwritten."""
+    policy, there = policy_of(gate, tmp_path), tmp_path / "there"
+    there.write_text("mine", encoding="utf-8")
+    faulty = tmp_path / "faulty"
+    faulty.write_text("quorum maybe\n", encoding="utf-8")
+    for words in (
+        ["--receipt", tmp_path / "new"],
+        ["--policy", policy, "--with-values"],
+        ["--policy", policy, "--receipt", there],
+        ["--policy", policy, "--receipt", tmp_path / "nowhere" / "new"],
+        ["--policy", faulty],
+    ):
+        assert gate.person(gate.places[1], *words).exit_code == 2
+    assert there.read_text(encoding="utf-8") == "mine"
+
+
+def test_receipt_when_changed_or_of_another_log_then_it_does_not_hold(gate: Gate, tmp_path: Path) -> None:
+    """Another byte, another log's key: nothing of it passes; a mistyped key is said before."""
+    policy, path = policy_of(gate, tmp_path), tmp_path / "visit.tlog-proof"
+    answer(gate.person(gate.places[1], "--policy", policy, "--receipt", path, "--json", attributes="family_name"))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"\nindex ", b"\nindex 1"))
+    changed = check(path, policy)
+    assert (changed.exit_code, changed.stdout.startswith("The receipt does NOT hold")) == (1, True)
+    path.write_bytes(whole)
+    other = "agency.example/ecluse/main+6eb4db52+AWhZFw/JcUQ5QimAnCDluUpAAdIZBqYLnfHLxbN/L9qE"
+    assert check(path, policy_of(gate, tmp_path, vkey=other)).exit_code == 1
+    assert check(path, policy_of(gate, tmp_path, vkey=other[:-1] + "F")).exit_code == 2
+    assert check(path, policy_of(gate, tmp_path)).exit_code == 0
+
+
+def test_receipt_when_the_witnesses_never_sign_then_the_person_and_no_file(gate: Gate, tmp_path: Path) -> None:
+    """A policy whose quorum is not there: the disclosure stands and is shown, nothing is written, and the exit code says so."""
+    policy, path = policy_of(gate, tmp_path), tmp_path / "visit.tlog-proof"
+    witness = "witness.example/one+876bd2fb+BG56HN0psLeP0Tr0xVmP7/TvKpcWbjym8uT7/M2AUFvx"
+    policy.write_text(
+        policy.read_text(encoding="utf-8").replace("quorum none", f"witness one {witness}\nquorum one"), encoding="utf-8"
     )
-    path.write_text(json.dumps(disclosed), encoding="utf-8")
-    forged = gate.vkey[:-1] + ("A" if gate.vkey[-1] != "A" else "B")
-    assert check(path, forged, gate.url).exit_code == 2
-    path.write_text(json.dumps({"receipt": disclosed["receipt"]}), encoding="utf-8")
-    assert check(path, gate.vkey, gate.url).stderr.startswith(f"{path}: it is not the answer to a disclosure")
-    path.write_text(json.dumps(disclosed), encoding="utf-8")
-    assert check(path, gate.vkey, "http://127.0.0.1:1").stderr.startswith("unavailable: ")
-
-
-def check(path: Path, vkey: str, url: str) -> Result:
-    """Run ``ecluse ledger check-proof``, which takes no installation."""
-    return CliRunner().invoke(app, ["ledger", "check-proof", str(path), "--vkey", vkey, "--url", url])
+    late = gate.person(gate.places[1], "--policy", policy, "--receipt", path, attributes="family_name")
+    assert (late.exit_code, path.exists()) == (1, False)
+    assert "not-yet-cosigned" in late.stderr
+    assert "family_name" in late.stdout
 
 
 def test_disclosure_when_granted_then_shown_proven_and_checked_from_outside(gate: Gate, tmp_path: Path) -> None:
-    """The value, its form, the receipt and the proof; and anyone with the key can check it against the public log."""
-    result = gate.person(gate.places[0], "--log-vkey", gate.vkey, "--json")
-    disclosed = answer(result)
+    """The value, its form, the receipt and the proof; and anyone with the file and a policy can check it, without the gate."""
+    policy, path, shy = policy_of(gate, tmp_path), tmp_path / "visit.tlog-proof", tmp_path / "shy.tlog-proof"
+    disclosed = answer(gate.person(gate.places[0], "--policy", policy, "--receipt", path, "--with-values", "--json"))
     assert disclosed["forms"] == {"family_name": "full", "birth_date": "year", "email": "withheld"}
     assert set(disclosed["subject"]) == {"family_name", "birth_date"}
     assert disclosed["checkpoint"].startswith("evaluation.invalid/ecluse/main\n")
-    path = tmp_path / "receipt.json"
-    path.write_text(result.stdout, encoding="utf-8")
-    checked = check(path, gate.vkey, gate.url)
-    assert checked.exit_code == 0, checked.output
-    assert f"number {disclosed['receipt']['index']} of evaluation.invalid/ecluse/main" in checked.stdout
-    shown = gate.person(gate.places[0]).stdout
+    assert (disclosed["receipt_file"], path.stat().st_mode & 0o777) == (str(path), 0o600)
+    checked = answer(check(path, policy, "--json"))
+    assert checked["values"] == disclosed["subject"]
+    assert (checked["disclosure"], checked["processor"], checked["subject"]) == (disclosed["disclosure"], gate.processor, None)
+    assert f"entry number {disclosed['receipt']['index']} (counted from 0)" in check(path, policy).stdout
+    shown = gate.person(gate.places[0], "--policy", policy, "--receipt", shy).stdout
     assert str(disclosed["subject"]["family_name"]) in shown
+    assert f"written to     {shy}" in shown
+    assert answer(check(shy, policy, "--json"))["values"] is None
+    assert str(disclosed["subject"]["family_name"]) not in check(shy, policy).stdout
     assert "(withheld)" in shown
-    assert gate.office.json("ledger", "verify")["sound"] is True
+    assert gate.office.json("ledger", "fsck")["sound"] is True
 
 
 def test_output_when_all_commands_ran_then_no_personal_value_but_of_disclose(gate: Gate) -> None:
@@ -177,7 +213,7 @@ def test_output_when_all_commands_ran_then_no_personal_value_but_of_disclose(gat
         "processor client list",
         "processor holds --all",
         "ledger status",
-        "ledger verify",
+        "ledger fsck",
         f"processor agent list {gate.processor}",
     )
     said = [gate.office.run(*words.split(), *more).output for words in listings for more in ((), ("--json",))]

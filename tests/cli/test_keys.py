@@ -167,7 +167,7 @@ def test_memory_when_lost_then_adopted_from_the_newest_checkpoint(own: Office, t
     assert path.read_text(encoding="utf-8") == newest
     own.json("processor", "add", f"firm-{secrets.token_hex(4)}", "--name", "x")
     assert sign(own) != newest
-    assert own.json("ledger", "verify", "--against", kept)["sound"] is True
+    assert own.json("ledger", "fsck", "--against", kept)["sound"] is True
 
 
 def test_log_key_when_lost_then_the_log_is_verified_without_it(own: Office) -> None:
@@ -177,12 +177,12 @@ def test_log_key_when_lost_then_the_log_is_verified_without_it(own: Office) -> N
     kept = path.read_text(encoding="utf-8")
     path.unlink()
     try:
-        assert own.json("ledger", "verify", "--vkey", vkey)["sound"] is True
-        assert own.run("ledger", "verify").exit_code == 2
+        assert own.json("ledger", "fsck", "--vkey", vkey)["sound"] is True
+        assert own.run("ledger", "fsck").exit_code == 2
     finally:
         path.write_text(kept, encoding="utf-8")
         path.chmod(0o600)
-    assert own.json("ledger", "verify")["sound"] is True
+    assert own.json("ledger", "fsck")["sound"] is True
 
 
 # ── the page ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

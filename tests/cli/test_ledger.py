@@ -75,7 +75,7 @@ def test_log_when_an_entry_and_its_signed_head_were_taken_back_then_found(own: O
         "delete from ecluse.ledger_entry where index = 3; delete from ecluse.opening where index = 3",
         "update ecluse.ledger_head set size = 3; delete from ecluse.ledger_tile; delete from ecluse.ledger_checkpoint",
     )
-    answer = own.json("ledger", "verify", "--against", kept, code=1)
+    answer = own.json("ledger", "fsck", "--against", kept, code=1)
     diagnosis = own.json("doctor", code=1)
     tamper(
         own,
@@ -99,7 +99,7 @@ def test_log_when_an_entry_and_its_signed_head_were_taken_back_then_found(own: O
 def test_log_when_an_entry_was_changed_then_found(own: Office) -> None:
     """A changed leaf breaks its opening, its tile and the signed root, and the screen says to change nothing."""
     tamper(own, r"update ecluse.ledger_entry set leaf = leaf || '\x20' where index = 1")
-    answer, shown = own.json("ledger", "verify", code=1), own.run("ledger", "verify")
+    answer, shown = own.json("ledger", "fsck", code=1), own.run("ledger", "fsck")
     tamper(own, "update ecluse.ledger_entry set leaf = substr(leaf, 1, length(leaf) - 1) where index = 1")
     assert {(problem["kind"], problem["index"]) for problem in answer["problems"]} >= {
         ("opening-other", 1),
@@ -112,7 +112,7 @@ def test_log_when_an_entry_was_changed_then_found(own: Office) -> None:
 def test_head_when_signed_and_not_published_then_sound(own: Office) -> None:
     """A crash between signing and publishing leaves a memory ahead of the published head: its root is checked against the entries."""
     tamper(own, "delete from ecluse.ledger_checkpoint")
-    answer = own.json("ledger", "verify")
+    answer = own.json("ledger", "fsck")
     sign(own)
     assert (answer["checkpoints"], answer["against"]) == (0, {"state/log.checkpoint": ""})
 
@@ -124,18 +124,18 @@ def test_head_when_signed_and_not_published_then_sound(own: Office) -> None:
         (("--against", "nowhere.checkpoint"), "nowhere.checkpoint: it can't be read"),
     ],
 )
-def test_verify_when_asked_wrongly_then_wrong_usage(office: Office, words: tuple[str, ...], says: str) -> None:
+def test_fsck_when_asked_wrongly_then_wrong_usage(office: Office, words: tuple[str, ...], says: str) -> None:
     """A key or file that is none is said at once."""
-    result = office.run("ledger", "verify", *words)
+    result = office.run("ledger", "fsck", *words)
     assert (result.exit_code, result.stderr.startswith(says)) == (2, True)
 
 
-def test_verify_when_the_key_is_another_then_found(office: Office) -> None:
+def test_fsck_when_the_key_is_another_then_found(office: Office) -> None:
     """The key that was handed over is compared with what the database says."""
     office.firm()
     sign(office)
     other = format_vkey(verifier_of_key("evaluation.invalid/ecluse/main", Ed25519PrivateKey.generate()))
-    answer = office.json("ledger", "verify", "--vkey", other, code=1)
+    answer = office.json("ledger", "fsck", "--vkey", other, code=1)
     assert "key-other" in {problem["kind"] for problem in answer["problems"]}
 
 
@@ -145,11 +145,11 @@ def test_log_when_whole_then_sound_and_in_words(office: Office, tmp_path: Path) 
     old.write_text(sign(office), encoding="utf-8")
     office.firm()
     sign(office)
-    answer = office.json("ledger", "verify", "--against", old)
+    answer = office.json("ledger", "fsck", "--against", old)
     assert (answer["sound"], answer["problems"]) == (True, [])
     assert set(answer["against"].values()) == {""}
     assert answer["entries"] == answer["published"] == office.json("ledger", "status")["size"]
-    assert "The log is whole" in office.run("ledger", "verify").stdout
+    assert "The log is whole" in office.run("ledger", "fsck").stdout
 
 
 def test_init_when_the_log_is_open_then_refused(office: Office) -> None:

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ecluse import clock, ids
 from ecluse import identity as i
 from ecluse.client.receipts import value_digest
+from ecluse.client.trust import Policy, parse_policy
 from ecluse.ledger import fields as f
 from ecluse.ledger import model as ledger_model
-from ecluse.ledger import notes, tree
+from ecluse.ledger import notes, tiles, tree
 
 URL = "https://gate.example"
 CLIENT = ids.ClientId("cli_aaaaaaaaaaaaaaaaaaaaaaaaaa")
@@ -41,12 +42,52 @@ class Gate:
         self.seen: list[httpx.Request] = []
         self.spent: set[bytes] = set()
         self.leaves = [sha256(bytes([number])).digest() for number in range(6)]
+        self.index_of: dict[str, int] = {}
         self.signed_size: int | None = None
+        self.next_log_key: Ed25519PrivateKey | None = None
+        self.witnesses = {f"witness.example/w{n}": Ed25519PrivateKey.generate() for n in (1, 2, 3)}
+        self.asleep: set[str] = set()
 
     @property
     def vkey(self) -> str:
         """The log's verifier key."""
         return notes.format_vkey(notes.verifier_of_key(ORIGIN, self.log_key))
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of this log: two of three witnesses."""
+        return parse_policy(self.policy_text.encode())
+
+    @property
+    def policy_text(self) -> str:
+        """The same as the file that the controller hands over."""
+        keys = {name: notes.verifier_of_key(name, key, notes.COSIGNATURE) for name, key in self.witnesses.items()}
+        lines = [f"witness w{n} {notes.format_vkey(key)}" for n, key in enumerate(keys.values(), 1)]
+        return "\n".join([f"log {self.vkey}", *lines, "group all-of-them 2 w1 w2 w3", "quorum all-of-them", ""])
+
+    def note(self, size: int, at: int = 1_767_605_401) -> str:
+        """Sign the head of a size with the log's keys, and have those witnesses cosign it that are awake."""
+        root = tree.root_of(self.leaves[:size])
+        checkpoint = ledger_model.Checkpoint(origin=ORIGIN, size=size, root=root)
+        note = notes.sign_checkpoint(checkpoint, self.log_key)
+        text = notes.format_checkpoint(checkpoint)
+        if self.next_log_key is not None:
+            note += notes.sign_checkpoint(checkpoint, self.next_log_key).removeprefix(text + "\n")
+        awake = [(name, key) for name, key in self.witnesses.items() if name not in self.asleep]
+        return note + "".join(notes.cosign(text, name, key, at + n) for n, (name, key) in enumerate(awake))
+
+    def public(self, path: str) -> httpx.Response:
+        """Answer for the log's public files: its newest head, and tiles at every width that it has."""
+        if path == "checkpoint":
+            return httpx.Response(200, text=self.note(len(self.leaves)))
+        tile = tiles.parse_tile_path(path)
+        assert isinstance(tile, ledger_model.Tile)
+        span = 256**tile.level
+        first = tile.index * 256 * span
+        if first + tile.width * span > len(self.leaves):
+            return httpx.Response(404)
+        starts = range(first, first + tile.width * span, span)
+        return httpx.Response(200, content=b"".join(tree.root_of(self.leaves[at : at + span]) for at in starts))
 
     def calls(self, path: str) -> list[httpx.Request]:
         """Return the requests for a path so far."""
@@ -59,6 +100,9 @@ class Gate:
             return httpx.Response(200, content=_json(i.server_metadata(URL)))
         if request.url.path == "/oauth/token":
             return self.token(request)
+        if request.url.path.startswith("/ledger/main/"):
+            assert "Authorization" not in request.headers
+            return self.public(request.url.path.removeprefix("/ledger/main/"))
         token = request.headers["Authorization"].removeprefix("DPoP ")
         known = self.tokens.check(token, clock.now())
         self.spend(request, token, known.thumbprint)
@@ -112,7 +156,7 @@ class Gate:
             rows = [APPOINTMENT, "apt_baaaaaaaaaaaaaaaaaaaaaaaaa"]
             return {"disclosures": [self.disclosure(row, AGENT, ["family_name"]) | {"appointment": row} for row in rows]}
         if path.endswith("/proof"):
-            return self.proof()
+            return self.proof(self.index_of[path.split("/")[3]])
         return {"path": path, "query": dict(request.url.params)}
 
     def disclosure(self, appointment: str, agent: str, attributes: list[str]) -> dict:
@@ -126,16 +170,25 @@ class Gate:
             ("at", "2026-01-05T09:30:00.000000Z"),
             ("event", "disclosure:person:granted"),
             ("disclosure", disclosure),
+            ("processor", "lyon-formation"),
+            ("client", CLIENT),
             ("agent", agent),
+            ("assurance", "asserted"),
             ("appointment", appointment),
             ("subject", "ofii:1042"),
+            ("purpose", "civic-training"),
+            ("legal_basis", "6.1.e"),
+            ("contract", {"hash": "0" * 64, "reference": "2026-CIR-017", "version": 3}),
             ("forms", forms),
             ("values", digests),
+            ("fingerprints", {"attributes": {}, "key": 1, "normal": 1}),
             ("rules", ["window"]),
+            ("interval", ["2026-01-04T09:00:00.000000Z", "2026-01-05T18:00:00.000000Z"]),
         ]
         committed = f.commit(pairs, ids.random_bytes(32 * len(pairs)))
         shown = f.opening_shown(pairs, committed.salts, committed.digests, f.SHOWN_TO_PROCESSOR)
         self.leaves.append(tree.leaf_hash(committed.leaf))
+        self.index_of[disclosure] = len(self.leaves) - 1
         receipt = {
             "log": ORIGIN,
             "index": len(self.leaves) - 1,
@@ -146,20 +199,18 @@ class Gate:
         closes = "2026-01-05T18:00:00Z"
         return {"disclosure": disclosure, "subject": subject, "forms": forms, "window_closes_at": closes, "receipt": receipt}
 
-    def proof(self) -> dict:
-        """Prove the last entry under a signed checkpoint of ``signed_size`` entries (all, if None)."""
+    def proof(self, index: int) -> dict:
+        """Prove an entry under a signed checkpoint of ``signed_size`` entries (all, if None)."""
         size = len(self.leaves) if self.signed_size is None else self.signed_size
         self.signed_size = None
-        index, leaves = len(self.leaves) - 1, self.leaves[:size]
-        root = tree.root_of(leaves)
-        note = notes.sign_checkpoint(ledger_model.Checkpoint(origin=ORIGIN, size=size, root=root), self.log_key)
+        leaves, note = self.leaves[:size], self.note(size)
 
         def read(wanted: list[tree.Node]) -> dict[tree.Node, bytes]:
             return {(height, at): tree.root_of(leaves[at << height : (at + 1) << height]) for height, at in wanted}
 
         path = tree.inclusion_path(index, size, read) if index < size else []
         inclusion = [step.hex() for step in path]
-        return {"log": ORIGIN, "index": index, "leaf_hash": self.leaves[-1].hex(), "checkpoint": note, "inclusion": inclusion}
+        return {"log": ORIGIN, "index": index, "leaf_hash": self.leaves[index].hex(), "checkpoint": note, "inclusion": inclusion}
 
 
 def _json(value: object) -> bytes:

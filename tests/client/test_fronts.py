@@ -34,7 +34,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def client(gate, key_file: Path, pauses: list[float]) -> Client:
     """Return a blocking client of the gate."""
-    return Client(URL, CLIENT, key_file, log_vkey=gate.vkey, transport=httpx.MockTransport(gate))
+    return Client(URL, CLIENT, key_file, policy=gate.policy, transport=httpx.MockTransport(gate))
 
 
 def problem(status: int, code: str, headers: dict[str, str] | None = None, **extra: object) -> httpx.Response:
@@ -202,7 +202,7 @@ def test_proof_when_the_next_checkpoint_comes_then_proven(client: Client, gate, 
     disclosed = client.disclose(APPOINTMENT, AGENT, NAMES)
     gate.signed_size = 6
     proven = client.proof(disclosed)
-    assert (proven.index, proven.checkpoint.size, len(pauses)) == (6, 7, 1)
+    assert (proven.index, proven.head.checkpoint.size, len(pauses)) == (6, 7, 1)
 
 
 def _other_root(answer: dict) -> None:
@@ -226,8 +226,8 @@ def test_proof_when_it_does_not_hold_then_broken(client: Client, gate, tampering
         client.proof(disclosed)
 
 
-def test_proof_when_no_key_is_pinned_then_says_so(gate, key_file: Path) -> None:
-    """Without a pinned key there is nothing to check with."""
+def test_proof_when_no_policy_is_there_then_says_so(gate, key_file: Path) -> None:
+    """Without a policy there is nothing to check with."""
     client = Client(URL, CLIENT, key_file, transport=httpx.MockTransport(gate))
     with pytest.raises(ConfigurationError):
         client.proof(client.disclose(APPOINTMENT, AGENT, NAMES))
@@ -248,18 +248,18 @@ def test_client_when_the_address_is_not_safe_then_refused(key_file: Path, url: s
     Client("http://gate.example", CLIENT, key_file, unsafe_plain_http=True).close()
 
 
-def test_client_when_key_or_vkey_is_wrong_then_refused(tmp_path: Path, key_file: Path) -> None:
-    """A missing or foreign key file and a mistyped verifier key are configuration errors that quote nothing."""
+def test_client_when_the_key_is_wrong_then_refused(tmp_path: Path) -> None:
+    """A missing or foreign key file is a configuration error that quotes nothing."""
     (tmp_path / "bad.pem").write_text("secretsecret")
-    for path, vkey in ((tmp_path / "none.pem", None), (tmp_path / "bad.pem", None), (key_file, "a+b")):
+    for path in (tmp_path / "none.pem", tmp_path / "bad.pem"):
         with pytest.raises(ConfigurationError) as caught:
-            Client(URL, CLIENT, path, log_vkey=vkey)
+            Client(URL, CLIENT, path)
         assert "secretsecret" not in str(caught.value)
 
 
 async def test_async_client_when_used_then_the_same(gate, key_file: Path) -> None:
     """The asynchronous front carries out the same exchanges, and tasks share one token."""
-    async with AsyncClient(URL, CLIENT, key_file, log_vkey=gate.vkey, transport=httpx.MockTransport(gate)) as client:
+    async with AsyncClient(URL, CLIENT, key_file, policy=gate.policy, transport=httpx.MockTransport(gate)) as client:
         gate.troubles = [problem(503, "busy")]
         await asyncio.gather(*(client.budget() for _ in range(5)))
         disclosed = await client.disclose(APPOINTMENT, AGENT, NAMES)

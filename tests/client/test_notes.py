@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecluse.client import model
 from ecluse.client.errors import ReceiptBroken
-from ecluse.client.notes import check_inclusion, open_checkpoint, parse_vkey
+from ecluse.client.notes import open_checkpoint, parse_vkey
+from ecluse.client.tree import check_inclusion
 from ecluse.ledger import notes, tree
 from ecluse.ledger.model import Checkpoint
 
@@ -51,7 +52,7 @@ def test_open_checkpoint_when_signed_by_the_pinned_key_then_read() -> None:
     text, ours = NOTE.split("\n\n")
     theirs = notes.sign(text + "\n", "witness.example", OTHER).split("\n\n")[1]
     for note in (NOTE, f"{text}\n\n{theirs}{ours}", f"{text}\n\n{ours}{theirs}"):
-        assert open_checkpoint(note, parse_vkey(VKEY)) == expected
+        assert open_checkpoint(note, [parse_vkey(VKEY)]).checkpoint == expected
 
 
 def test_open_checkpoint_when_not_signed_by_the_pinned_key_then_broken() -> None:
@@ -69,10 +70,10 @@ def test_open_checkpoint_when_not_signed_by_the_pinned_key_then_broken() -> None
         NOTE.replace("7", "8", 1),
         NOTE[:-1],
     ]
-    bad += [NOTE.replace("\u2014", "-"), NOTE.replace("\n", "\r\n"), "x" * 70_000]
+    bad += [NOTE.replace("\u2014", "-"), NOTE.replace("\n", "\r\n"), "x" * 1_000_001]
     for note in bad:
         with pytest.raises(ReceiptBroken):
-            open_checkpoint(note, parse_vkey(VKEY))
+            open_checkpoint(note, [parse_vkey(VKEY)])
 
 
 @pytest.mark.parametrize("size", ["07", "+7", "7 ", "1_0", "٧", "-1", ""])
@@ -80,7 +81,7 @@ def test_open_checkpoint_when_size_is_spelt_otherwise_then_broken(size: str) -> 
     """Even signed, a size has one spelling."""
     note = notes.sign(NOTE.split("\n\n")[0].replace("\n7\n", f"\n{size}\n") + "\n", ORIGIN, KEY)
     with pytest.raises(ReceiptBroken):
-        open_checkpoint(note, parse_vkey(VKEY))
+        open_checkpoint(note, [parse_vkey(VKEY)])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ecluse.client.calls import read_disclosed, read_receipt
 from ecluse.client.errors import AnswerInvalid, ReceiptBroken
-from ecluse.client.receipts import field_digest, open_receipt, root_of
+from ecluse.client.receipts import LAYOUTS, field_digest, open_entry, root_of
 from ecluse.ledger import fields
 
 pytestmark = pytest.mark.unit
@@ -74,13 +74,29 @@ def test_open_when_the_opening_is_of_another_shape_then_broken(gate, member: str
     receipt = copy.deepcopy(gate.disclosure("apt_a", "agt_a", ["phone"])["receipt"])
     receipt["opening"][member] = value
     with pytest.raises(ReceiptBroken):
-        open_receipt(read_receipt(receipt))
+        open_entry(read_receipt(receipt).opening)
 
 
 @given(JSON)
 def test_open_when_fields_are_anything_then_our_own_error(thing: object) -> None:
     """No opening makes the checker raise another error than its own."""
     opening = {"v": 1, "k": "decision", "h": "2026-01-05T09Z", "fields": [thing]}
-    receipt = read_receipt({"log": "l", "index": 0, "leaf_hash": "0" * 64, "opening": opening, "value_salts": {}})
     with pytest.raises(ReceiptBroken):
-        open_receipt(receipt)
+        open_entry(opening)  # type: ignore[arg-type] # anything that JSON can hold
+
+
+@pytest.mark.parametrize("name", ["forms", "values", "processor", "agent", "later"])
+def test_open_when_a_field_stands_twice_then_neither_place_is_taken(name: str) -> None:
+    """An entry with two fields of one name, each shown to another holder, would tell two stories: only one of them stands in its place."""
+    pairs = [(each, {} if each in {"forms", "values"} else "x") for each in LAYOUTS["disclosure:person:granted"]]
+    pairs[:2] = [("at", "2026-01-05T09:30:00.000000Z"), ("event", "disclosure:person:granted")]
+    place = next((n for n, (each, _) in enumerate(pairs) if each == name), len(pairs) - 1)
+    pairs.insert(place + 1, (name, "another story"))
+    shown = [[each, "00" * 32, value] for each, value in pairs]
+    opening = {"v": 1, "k": "decision", "h": "2026-01-05T09Z"}
+    second = [field if n in {0, 1, place + 1} else "11" * 32 for n, field in enumerate(shown)]
+    if name == "later":
+        assert open_entry(opening | {"fields": second})[1]["later"] == "another story"
+        return
+    with pytest.raises(ReceiptBroken, match="place"):
+        open_entry(opening | {"fields": second})

@@ -38,6 +38,7 @@ TALLY = Tally(
     redelivered=1,
     while_held=0,
 )
+WITNESSES = {"dpo": "the data-protection officer's office", "lyon-formation": "Lyon Formation SAS"}
 LEDGER = LedgerCheck(size=22, root_base64="cm9vdA==", tiles=1, checkpoints=3, problems=())
 
 
@@ -46,7 +47,9 @@ def day_of(checkpoint: str = "agency.example/ecluse/main\n22\ncm9vdA==\n\n— si
     journal = Journal()
     for step, row in STEPS.items():
         journal.note(step, "lyon-formation", row.expected, count=GRANTS if step == "receipt" else 1)
-    return Day(journal=journal, seconds=0.5, held_client="c", checkpoint=checkpoint, proven=1, example=EXAMPLE)
+    return Day(
+        journal=journal, seconds=0.5, held_client="c", checkpoint=checkpoint, cosigned_by=tuple(WITNESSES), proven=1, example=EXAMPLE
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -62,14 +65,14 @@ def day_of(checkpoint: str = "agency.example/ecluse/main\n22\ncm9vdA==\n\n— si
 )
 def test_account_when_the_ledger_says_another_thing_then_it_is_a_surprise(tally, step):
     """Each figure of the ledger that differs from what the processors saw is named."""
-    account = account_of(day_of(), msgspec.structs.replace(TALLY, **tally), LEDGER, agency=AGENCY, run=RUN)
+    account = account_of(day_of(), msgspec.structs.replace(TALLY, **tally), LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
     assert step in {surprise.step for surprise in account.surprises}
 
 
 def test_account_when_the_ledger_is_not_sound_then_it_is_a_surprise():
     """A fault of the ledger is named."""
     ledger = msgspec.structs.replace(LEDGER, problems=("entry-missing: an entry is missing",))
-    account = account_of(day_of(), TALLY, ledger, agency=AGENCY, run=RUN)
+    account = account_of(day_of(), TALLY, ledger, agency=AGENCY, run=RUN, witnesses=WITNESSES)
     assert [surprise.step for surprise in account.surprises] == ["ledger"]
 
 
@@ -78,18 +81,26 @@ def test_account_when_the_ledger_is_not_sound_then_it_is_a_surprise():
 )
 def test_account_when_the_signed_head_is_another_then_it_is_a_surprise(note):
     """A checkpoint that is missing, older or of another tree is named."""
-    account = account_of(day_of(note), TALLY, LEDGER, agency=AGENCY, run=RUN)
+    account = account_of(day_of(note), TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
     assert [surprise.step for surprise in account.surprises] == ["checkpoint"]
+
+
+@pytest.mark.parametrize("cosigned_by", [(), ("dpo",), ("dpo", "other")])
+def test_account_when_a_witness_is_missing_then_it_is_a_surprise(cosigned_by):
+    """The head at the end of the day bears both witnesses' signatures."""
+    day = msgspec.structs.replace(day_of(), cosigned_by=cosigned_by)
+    account = account_of(day, TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
+    assert [surprise.step for surprise in account.surprises] == ["witnesses"]
 
 
 def test_account_when_a_step_was_never_made_then_it_is_a_surprise():
     """A day that left something out has shown nothing."""
     day = day_of()
     day.journal.seen["stolen"] = 0
-    account = account_of(day, TALLY, LEDGER, agency=AGENCY, run=RUN)
+    account = account_of(day, TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
     assert [surprise.step for surprise in account.surprises] == ["stolen"]
 
 
 def test_account_when_both_agree_then_no_surprise():
     """Nothing is named when all figures agree."""
-    assert account_of(day_of(), TALLY, LEDGER, agency=AGENCY, run=RUN).surprises == ()
+    assert account_of(day_of(), TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES).surprises == ()

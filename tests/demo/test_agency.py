@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from ecluse.demo.people import marked_values
 from ecluse.demo.scheduler import Scheduler, ScheduleRefused
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.ids import new_id
+from ecluse.ledger.notes import format_vkey, open_cosigned
+from ecluse.ledger.quorum import parse_policy
+from ecluse.witness.service import Witness
 
 pytestmark = pytest.mark.e2e
 
@@ -142,7 +146,9 @@ def test_account_when_read_then_the_ledger_vouches_for_it(finished: Demo):
 def test_demo_json_when_read_then_it_lists_all_that_scripts_need(finished: Demo):
     """The file is as documented, its keys are there, and only its owner reads them."""
     file = finished.file
-    assert set(file) == {"kind", "base_url", "log_url", "origin", "log_vkey", "database_url", "register_url", "processors"}
+    assert set(file) == {
+        "kind", "base_url", "log_url", "origin", "log_vkey", "policy_file", "witnesses", "database_url", "register_url", "processors",
+    }  # fmt: skip
     assert file["log_url"] == f"{file['base_url']}/ledger/main"
     assert [one["id"] for one in file["processors"]] == [firm.id for firm in firms_for(PEOPLE)]
     for one in file["processors"]:
@@ -152,9 +158,40 @@ def test_demo_json_when_read_then_it_lists_all_that_scripts_need(finished: Demo)
     secrets = [
         finished.folder / "demo.json",
         finished.folder / "gate.log",
+        *finished.folder.glob("witnesses/*.log"),
+        *finished.folder.glob("witnesses/*/witness.*"),
         *(Path(one["private_key_file"]) for one in file["processors"]),
     ]
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
+
+
+def test_witnesses_when_the_day_is_over_then_both_signed_its_head(finished: Demo):
+    """By the policy of the folder the head is believed, and each witness remembers the very tree; neither runs on."""
+    policy = parse_policy(Path(finished.file["policy_file"]).read_bytes())
+    found = open_cosigned(
+        finished.account["checkpoint"], [peer.verifier for peer in policy.logs], finished.file["origin"], [peer.verifier for peer in policy.witnesses]
+    )  # fmt: skip
+    assert policy.reached(found.cosigned_at)
+    assert not policy.reached(list(found.cosigned_at)[:1])
+    assert finished.account["witnesses"] == ["the data-protection officer's office", "Lyon Formation SAS"]
+    assert [(peer.name.decode(), format_vkey(peer.verifier), peer.url) for peer in policy.witnesses] == [
+        (one["name"], one["vkey"], one["url"]) for one in finished.file["witnesses"]
+    ]
+    for one in finished.file["witnesses"]:
+        (watched,) = Witness(finished.folder / "witnesses" / one["name"]).logs()
+        assert watched.seen is not None
+        assert (watched.seen.size, watched.refused) == (found.checkpoint.size, ())
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(one["url"])
+
+
+def test_witnesses_when_one_is_asked_for_what_it_saw_then_the_note_that_the_gate_serves(serving: Demo):
+    """What a monitor gets from a witness is a head of the same log, signed by it."""
+    path = f"/{sha256(serving.file['origin'].encode()).hexdigest()}/checkpoint"
+    for one in serving.file["witnesses"]:
+        note = httpx.get(one["url"] + path).text
+        assert note.startswith(serving.file["origin"])
+        assert f"\u2014 {one['vkey'].partition('+')[0]} " in note
 
 
 def test_demo_when_one_is_running_in_the_folder_then_refused(serving: Demo):
@@ -170,11 +207,12 @@ def test_hints_when_copied_then_they_work(serving: Demo):
     """Each command under "What to try next" does what its comment says."""
     lines = serving.told[serving.told.index("What to try next") :].split("\n")
     commands = [command for comment, command in pairwise(lines) if comment.startswith("# ")]
-    curl, trainer, foreign, hold, verify, cat = (shlex.split(command) for command in commands)
+    curl, trainer, foreign, hold, verify, witness, cat = (shlex.split(command) for command in commands)
     assert (curl[0], cat[0]) == ("curl", "cat")
     assert httpx.get(curl[-1]).text.startswith(serving.file["origin"])
     assert Path(cat[-1]).resolve() == (serving.folder / "demo.json").resolve()
     assert [run(trainer).returncode, run(foreign).returncode, run(verify).returncode] == [0, 1, 0]
+    assert serving.file["origin"] in run(witness).stdout
     held = run([*hold, "--json"])
     assert held.returncode == 0
     assert "suspended" in run(trainer).stdout
@@ -205,24 +243,20 @@ async def test_values_when_searched_then_nowhere_but_in_answers(serving: Demo):
 
 
 async def _written(serving: Demo) -> dict[str, bytes]:
-    """Read everything that was written down: logs, files, what was printed, metrics, entries, tiles."""
+    """Read everything that was written down: logs, files, what was printed, entries, tiles."""
     database = EmbeddedPostgres(serving.folder / "db", serving.folder / "keys")
     found = {path.name: path.read_bytes() for path in (serving.folder / "gate.log", database.log)}
-    found |= {name: (serving.folder / name).read_bytes() for name in ("demo.json", "account.json", "ecluse.toml")}
+    found |= {name: (serving.folder / name).read_bytes() for name in ("demo.json", "account.json", "ecluse.toml", "log.policy")}
+    found |= {str(path): path.read_bytes() for path in (serving.folder / "witnesses").rglob("*") if path.is_file()}
     found["printed"] = serving.told.encode()
     async with httpx.AsyncClient() as http:
-        for name, url in (
-            ("metrics", f"{serving.file['base_url']}/metrics"),
-            ("checkpoint", f"{serving.file['log_url']}/checkpoint"),
-        ):
-            found[name] = (await http.get(url)).content
+        found["checkpoint"] = (await http.get(f"{serving.file['log_url']}/checkpoint")).content
     owner = await asyncpg.connect(serving.file["database_url"])
     for table, column in (("ledger_entry", "leaf"), ("ledger_tile", "hashes")):
         rows = await owner.fetch(f"select {column} as bytes from ecluse.{table}")  # noqa: S608 - two constants
         assert rows
         found[table] = b"\n".join(row["bytes"] for row in rows)
     await owner.close()
-    assert b"ecluse_disclosure_answers" in found["metrics"]
     return found
 
 

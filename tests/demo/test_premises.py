@@ -68,7 +68,15 @@ def test_clear_when_the_folder_is_empty_or_absent_then_nothing_happens(tmp_path)
 def test_finish_when_written_then_only_its_owner_reads_it(tmp_path: Path):
     """The file of addresses holds passwords: it is 0600, and marks the folder as a whole demo's."""
     contents = premises.DemoFile(
-        base_url="http://127.0.0.1:1", log_url="x", origin="o", log_vkey="v", database_url="d", register_url="r", processors=[]
+        base_url="http://127.0.0.1:1",
+        log_url="x",
+        origin="o",
+        log_vkey="v",
+        policy_file="p",
+        witnesses=[],
+        database_url="d",
+        register_url="r",
+        processors=[],
     )
     (tmp_path / "demo.unfinished").touch()
     premises.finish(tmp_path, contents)

@@ -207,10 +207,9 @@ def read_checkpoint(note: str, vkey: str) -> tuple[str, int, bytes]:
     assert hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4].hex() == key_id
     text, _, signatures = note.rpartition("\n\n")
     text += "\n"
-    ours = [line for line in signatures.rstrip("\n").split("\n") if line.startswith(f"\u2014 {name} ")]
-    assert len(ours) == 1
-    signed = base64.b64decode(ours[0].rsplit(" ", 1)[1], validate=True)
-    assert signed[:4].hex() == key_id
+    lines = [line.rsplit(" ", 1) for line in signatures.rstrip("\n").split("\n")]
+    by_name = [base64.b64decode(line[1], validate=True) for line in lines if line[0] == f"\u2014 {name}"]
+    (signed,) = [each for each in by_name if each[:4].hex() == key_id]  # others: witnesses, the log's next key
     Ed25519PublicKey.from_public_bytes(raw[1:]).verify(signed[4:], text.encode())
     origin, size, root = text.split("\n")[:3]
     return origin, int(size), base64.b64decode(root, validate=True)

@@ -13,7 +13,7 @@ import pytest
 
 from ecluse.client.calls import read_disclosed, read_proof
 from ecluse.client.errors import ReceiptBroken
-from ecluse.client.notes import parse_vkey
+from ecluse.client.trust import policy_of_vkey
 from ecluse.disclosure.compose import value_digest
 from ecluse.identity import ClientAuthInvalid, ProofChecker, ProofInvalid, check_assertion, load_private, parse_public_jwk
 from ecluse.identity.proofs import token_hash
@@ -143,7 +143,7 @@ def judge(row: Row) -> None:
     """Check an answer and its proof as our client does; raise what it raises."""
     disclosed = read_disclosed(row["answer"], row["request"]["appointment"], row["request"]["agent"])
     try:
-        found = read_proof(row["proof"], disclosed.receipt, parse_vkey(row["vkey"]))
+        found = read_proof(row["proof"], disclosed.receipt, policy_of_vkey(row["vkey"]))
     except ReceiptBroken as bad:
         raise ReceiptBroken(f"after the receipt: {bad}") from bad
     assert found is not None

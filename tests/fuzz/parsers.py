@@ -21,6 +21,7 @@ from ecluse.register import (
 from tests.fuzz.files import files, requests, schedules
 from tests.fuzz.parser import NotRead, Parser, must, text
 from tests.fuzz.signed import log, signed
+from tests.fuzz.witnessed import witnessed
 from tests.invented import register_toml
 
 
@@ -60,6 +61,6 @@ def _refs() -> dict[str, Parser]:
 PARSERS: Final[dict[str, Parser]] = {
     "handle": Parser(read=_id, write=lambda raw: b"apt_" + b32encode(raw).rstrip(b"=").lower(), errors=(NotRead,), seeds=(b"apt_" + b"a" * 26,)),
     "name": Parser(read=_name, write=str.encode, errors=(NotRead,), seeds=(b"family_name",)),
-    **_refs(), **signed(), **log(), **files(), **schedules(), **requests(),
+    **_refs(), **signed(), **log(), **witnessed(), **files(), **schedules(), **requests(),
 }  # fmt: skip
 """Every parser by name."""

@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecluse.client import notes as client_notes
 from ecluse.client.errors import ReceiptBroken
-from ecluse.client.model import Receipt
-from ecluse.client.receipts import open_receipt
+from ecluse.client.receipts import open_entry
 from ecluse.identity import (
     ClientAuthInvalid,
     KeyInvalid,
@@ -200,9 +199,10 @@ def _opening(data: bytes) -> bytes:
 
 
 def _receipt(data: bytes) -> Any:
-    """Open a receipt that an answer carried."""
-    opening = parse_object(data)
-    return open_receipt(Receipt(log=ORIGIN, index=1, leaf_hash=leaf_hash(COMMITTED.leaf), opening=opening, value_salts={}))  # type: ignore[arg-type] # JSON
+    """Open a receipt that an answer carried: it has to lead to the leaf that was sealed."""
+    found, shown = open_entry(parse_object(data))
+    must(hold=found == leaf_hash(COMMITTED.leaf))
+    return shown
 
 
 _NOTE_WORDS: Final = ("\u2014 ".encode(), b"\n\n", b"\r", ORIGIN.encode(), b"+", b"AAAA", b"20852163")
@@ -223,7 +223,7 @@ def log() -> dict[str, Parser]:
             read=lambda data: open_checkpoint(data, [VERIFIER], ORIGIN), errors=(NoteInvalid,), seeds=(NOTE.encode(), _WITNESSED.encode()), words=_NOTE_WORDS
         ),
         "signed checkpoint, client": Parser(
-            read=lambda data: client_notes.open_checkpoint(text(data), client_notes.parse_vkey(VKEY)), errors=(ReceiptBroken, NotRead),
+            read=lambda data: client_notes.open_checkpoint(text(data), [client_notes.parse_vkey(VKEY)]), errors=(ReceiptBroken, NotRead),
             seeds=(NOTE.encode(), _WITNESSED.encode()), words=_NOTE_WORDS,
         ),
         "vkey, client": Parser(read=lambda data: client_notes.parse_vkey(text(data)), errors=(ValueError,), seeds=(VKEY.encode(),), words=_NOTE_WORDS),
@@ -238,6 +238,6 @@ def log() -> dict[str, Parser]:
         ),
         "opening row": Parser(read=_opening, errors=(ValueError,), seeds=(COMMITTED.fields.encode(),), words=(b'["at",', b'"forms"', b"[[")),
         "opening of a receipt": Parser(
-            read=_receipt, errors=(ReceiptBroken, Malformed), seeds=(json.dumps(OPENING).encode(),), words=(b'"v":', b"1.0", b"true", b"[]")
+            read=_receipt, errors=(ReceiptBroken, Malformed, NotRead), seeds=(json.dumps(OPENING).encode(),), words=(b'"v":', b"1.0", b"true", b"[]")
         ),
     }  # fmt: skip

@@ -175,12 +175,12 @@ def test_assertion_when_nested_to_any_depth_then_its_own_error() -> None:
 
 def test_checkpoint_when_the_client_takes_it_then_the_server_does_and_reads_the_same(pytestconfig: pytest.Config) -> None:
     """Two readers written apart agree: what a processor's client believes is what the log's own reader reads."""
-    pinned, taken = client_notes.parse_vkey(VKEY), 0
+    pinned, taken = [client_notes.parse_vkey(VKEY)], 0
     for data in islice(
         mutants(PARSERS["signed checkpoint"].seeds, PARSERS["vkey"].words, pytestconfig.getoption("randomly_seed", 0)), 2_000
     ):
         try:
-            ours = client_notes.open_checkpoint(data.decode(), pinned)
+            ours = client_notes.open_checkpoint(data.decode(), pinned).checkpoint
         except (ReceiptBroken, UnicodeDecodeError):
             continue
         try:

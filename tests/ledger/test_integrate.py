@@ -12,13 +12,13 @@ import pytest
 
 from ecluse.ledger import integrate
 from ecluse.ledger.errors import KeyInvalid, LedgerBehind, LedgerBroken, NotPublished, RangeRefused, SignerHeld, StateMissing
+from ecluse.ledger.fsck import check_log
 from ecluse.ledger.integrate import Integrator
 from ecluse.ledger.model import Bundle, Tile
 from ecluse.ledger.notes import open_checkpoint, parse_vkey
 from ecluse.ledger.serve import bundle_bytes, checkpoint, checkpoint_covering, consistency, inclusion, log_of, query, tile_bytes
 from ecluse.ledger.sign import Signer
 from ecluse.ledger.tree import check_consistency, check_inclusion, leaf_hash, root_of
-from ecluse.ledger.verify import verify_ledger
 
 pytestmark = pytest.mark.db
 
@@ -45,7 +45,7 @@ async def _settled(journal, size):
     assert latest is not None
     assert (latest.size, latest.root) == (size, root_of(journal.leaves[:size]))
     assert open_checkpoint(latest.note, [parse_vkey(journal.signer.vkey)], ORIGIN).size == size
-    assert (await verify_ledger(journal.reader, 1, journal.signer.vkey)).problems == ()
+    assert (await check_log(journal.reader, 1, journal.signer.vkey)).problems == ()
 
 
 async def test_round_when_the_signer_remembers_nothing_then_refused_and_nothing_written(journal):

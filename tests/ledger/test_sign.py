@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ecluse.ledger.errors import LedgerBehind, SignerHeld, StateExists, StateInvalid, StateMissing
+from ecluse.errors import ConfigurationError
+from ecluse.ledger.errors import KeyInvalid, LedgerBehind, SignerHeld, StateExists, StateInvalid, StateMissing
 from ecluse.ledger.model import Checkpoint
-from ecluse.ledger.notes import open_checkpoint, parse_vkey, sign_checkpoint
+from ecluse.ledger.notes import format_vkey, open_checkpoint, open_note, parse_vkey, sign_checkpoint, verifier_of_key
 from ecluse.ledger.sign import Signer, create_state
 from ecluse.ledger.tree import consistency_path, leaf_hash, root_of
 
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.unit
 
 ORIGIN = "register.example/ecluse/main"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+NEXT = Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64)))
+OLD_VKEY, NEW_VKEY = (format_vkey(verifier_of_key(ORIGIN, key)) for key in (KEY, NEXT))
 LEAVES = [leaf_hash(bytes([number])) for number in range(20)]
 
 
@@ -115,3 +118,61 @@ def test_sign_when_the_last_write_was_torn_then_the_old_memory_holds(signer, tmp
     assert signer.last()[0].size == 3
     _sign(signer, 5)
     assert signer.last()[0].size == 5
+
+
+# ── a key that is changed ────────────────────────────────────────────────────────────────────────────────────────────────────
+def _signers(note):
+    return [format_vkey(one) for one in open_note(note, [parse_vkey(OLD_VKEY), parse_vkey(NEW_VKEY)]).signed_by]
+
+
+@pytest.mark.parametrize("vkeys", [[], [NEW_VKEY], [OLD_VKEY, NEW_VKEY]], ids=["none", "next", "both"])
+def test_use_when_a_key_is_not_at_hand_then_nothing_is_signed_with_it(signer, vkeys):
+    """A database that names keys which the signer has no file of gets no signature of theirs, and the present key stays in use."""
+    with pytest.raises(KeyInvalid):
+        signer.use(vkeys)
+    assert _signers(_sign(signer, 3)) == [OLD_VKEY]
+
+
+def test_use_when_the_next_keys_file_cant_be_read_then_refused_by_its_name(tmp_path):
+    """What is wrong with the file is said, and nothing is signed."""
+
+    def find():
+        raise ConfigurationError("keys/log.next.key", "others than its owner may read it", "Run `chmod 600 keys/log.next.key`")
+
+    signer = Signer(tmp_path / "log.checkpoint", ORIGIN, KEY, find=find)
+    with pytest.raises(KeyInvalid, match=r"keys/log\.next\.key: others"):
+        signer.use([OLD_VKEY, NEW_VKEY])
+
+
+def test_use_when_the_next_key_comes_and_the_old_goes_then_each_head_has_the_signatures_of_its_time(tmp_path):
+    """Old alone, the same head by both, both, new alone; the memory opens all along, and its rules hold."""
+    path = tmp_path / "state" / "log.checkpoint"
+    files = [KEY]
+    signer = Signer(path, ORIGIN, KEY, find=lambda: tuple(files))
+    create_state(path, signer.empty_note())
+    assert _signers(_sign(signer, 3)) == [OLD_VKEY]
+    files.append(NEXT)
+    signer.use([OLD_VKEY, NEW_VKEY])
+    countersigned = _sign(signer, 3)
+    assert (_signers(countersigned), path.read_text(encoding="utf-8")) == ([OLD_VKEY, NEW_VKEY], countersigned)
+    assert _sign(signer, 3) == countersigned
+    assert _signers(_sign(signer, 8)) == [OLD_VKEY, NEW_VKEY]
+    signer.use([NEW_VKEY])
+    with signer.hold(), pytest.raises(LedgerBehind):
+        signer.sign(7, root_of(LEAVES[:7]), [])
+    assert _signers(_sign(signer, 20)) == [NEW_VKEY]
+    assert Signer(path, ORIGIN, NEXT).last()[0].size == 20
+
+
+def test_memory_when_the_old_key_is_gone_and_the_new_one_signed_it_too_then_believed(tmp_path):
+    """The signer of the new key alone goes on from a head that both signed, and not from one that only the old key did."""
+    path = tmp_path / "state" / "log.checkpoint"
+    signer = Signer(path, ORIGIN, KEY, NEXT)
+    create_state(path, signer.empty_note())
+    _sign(signer, 3)
+    with pytest.raises(StateInvalid):
+        Signer(path, ORIGIN, NEXT).last()
+    signer.use([OLD_VKEY, NEW_VKEY])
+    _sign(signer, 3)
+    after = Signer(path, ORIGIN, NEXT)
+    assert _signers(_sign(after, 4)) == [NEW_VKEY]

@@ -316,8 +316,8 @@ async def test_gate_when_a_webhook_is_configured_then_it_delivers_by_itself(agen
                     break
                 await asyncio.sleep(0.2)
             assert {state for state, _, _ in await states(agency, desk)} == {"delivered"}
-            async with httpx.AsyncClient(base_url=gate.url) as operator:
-                metrics = (await operator.get("/metrics")).text
+            async with httpx.AsyncClient() as operator:
+                metrics = (await operator.get(gate.metrics)).text
     finally:
         agency.stop_gate(gate)
     assert 'ecluse_outcome_deliveries_total{result="delivered"} 2.0' in metrics

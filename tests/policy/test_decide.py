@@ -84,6 +84,7 @@ REFUSALS: list[tuple[dict[str, Any], Reason, tuple[str, ...], dict[str, object]]
     ),
     ({"terms": terms(starts_on="2026-01-06")}, Reason.GATE_FROZEN, ("gate:contract:dates:not-started",), {"state": "closed"}),
     ({"terms": terms(ends_on="2026-01-04")}, Reason.GATE_FROZEN, ("gate:contract:dates:ended",), {"state": "closed"}),
+    ({"frozen_at": STARTS}, Reason.GATE_FROZEN, ("witnesses:uncosigned",), {"state": "frozen"}),
     ({"place": None}, Reason.NOT_DISCLOSABLE, ("handle:unknown",), {}),
     ({"place": {"purpose": "another"}}, Reason.PURPOSE_NOT_CONTRACTED, ("purpose:absent",), {}),
     (
@@ -121,6 +122,7 @@ def decided(changes: dict[str, Any]) -> Granted | Refused:
         changes.get("terms", LAWFUL),
         changed("parties", PARTIES),
         changes.get("at", STARTS),
+        changes.get("frozen_at"),
     )
     assert isinstance(decision, Granted | Refused)
     return decision
@@ -153,6 +155,7 @@ def test_decide_when_all_rules_hold_then_granted_for_the_window() -> None:
             "purpose",
             "roster:listed",
             "window",
+            "witnesses",
         ),
     )
 
@@ -224,6 +227,12 @@ def test_interval_when_the_contract_ends_in_the_window_then_at_its_midnight() ->
     assert isinstance(decided({"place": late, "terms": terms(at=at + TICK, ends_on="2026-01-05"), "at": at + TICK}), Refused)
 
 
+def test_interval_when_entries_wait_for_their_witnesses_then_until_that_is_too_long() -> None:
+    """A grant ends, to the microsecond, where the wait becomes too long; a later end changes nothing."""
+    granted = [decided({"frozen_at": at}) for at in (STARTS + TICK, CLOSES + HOUR)]
+    assert [one.valid_until for one in granted if isinstance(one, Granted)] == [STARTS + TICK, CLOSES]
+
+
 def test_budgets_when_granted_then_four_ceilings_of_the_contract() -> None:
     """A grant spends from agent, client, day and month, each by the contract's own figure."""
     figures = terms(per_agent_hour=1, per_client_hour=2, per_day=3, per_month=4)
@@ -279,6 +288,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
             attributes=("family_name",) if draw(MOSTLY) else draw(st.sampled_from([("birth_date",), ("email", "unheard")])),
         ),
         "place": draw(places()) if draw(MOSTLY) else None,
+        "frozen_at": None if draw(MOSTLY) else draw(INSTANTS),
     }
 
 
@@ -292,7 +302,7 @@ def judge(situation: dict[str, Any], at: datetime) -> Granted | Refused:
     """Decide a situation at an instant; everything but the clock stays."""
     bound: Contract = situation["bound"]
     in_force = Terms(contract=bound, version=1, hash="00", gate=gate_of(bound, at=at, timezone=PARIS))
-    decision = decide(situation["ask"], situation["place"], in_force, situation["parties"], at)
+    decision = decide(situation["ask"], situation["place"], in_force, situation["parties"], at, situation["frozen_at"])
     assert isinstance(decision, Granted | Refused)
     return decision
 
@@ -309,7 +319,8 @@ def lawful(situation: dict[str, Any], at: datetime) -> bool:
         for one in (*parties.holds, *place.holds)
     )
     return (
-        parties.agent_known
+        (situation["frozen_at"] is None or at < situation["frozen_at"])
+        and parties.agent_known
         and parties.key_in_use
         and not stopped
         and all(clause in bound.clauses for clause in ALL_CLAUSES[:8])
@@ -339,12 +350,14 @@ def mostly_lawful(parties_holds: tuple[Hold, ...], person_holds: tuple[Hold, ...
     }
 
 
-@given(any_holds(), any_holds(), st.sampled_from([CONTRACTS[n] for n in (0, 1, 2, 5, 8)]), INSTANTS, st.integers(0, 10**6))
+@given(
+    any_holds(), any_holds(), st.sampled_from([CONTRACTS[n] for n in (0, 1, 2, 5, 8)]), INSTANTS, st.integers(0, 10**6), st.none() | INSTANTS
+)  # fmt: skip
 def test_interval_when_granted_then_exactly_where_the_same_facts_grant(
-    parties_holds: tuple[Hold, ...], person_holds: tuple[Hold, ...], bound: Contract, at: datetime, part: int
-) -> None:
+    parties_holds: tuple[Hold, ...], person_holds: tuple[Hold, ...], bound: Contract, at: datetime, part: int, frozen_at: datetime | None
+) -> None:  # fmt: skip
     """At any instant of the interval the same facts grant the same interval; just outside of it they refuse."""
-    situation = mostly_lawful(parties_holds, person_holds, bound)
+    situation = {**mostly_lawful(parties_holds, person_holds, bound), "frozen_at": frozen_at}
     granted = judge(situation, at)
     if isinstance(granted, Refused):
         return

@@ -146,7 +146,7 @@ def judge(case: Situation, at: datetime) -> Granted | Refused:
         holds=case.person_holds,
     )  # fmt: skip
     terms = Terms(contract=contract, version=1, hash="00", gate=gate_of(contract, at=at, timezone=zone))
-    decision = decide(ASK, place, terms, Parties(agent_known=True, key_in_use=True, holds=case.holds), at)
+    decision = decide(ASK, place, terms, Parties(agent_known=True, key_in_use=True, holds=case.holds), at, None)
     assert isinstance(decision, Granted | Refused)
     return decision
 

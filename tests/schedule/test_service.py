@@ -127,11 +127,9 @@ async def test_a_first_file_is_applied_and_sealed(world: Any) -> None:
     assert [await count(world, table) for table in ("session", "session_agent", "enrolment", "appointment")] == [2, 1, 3, 3]
     fields = dict(json.loads(await world.owner.fetchval("select fields from ecluse.opening where index = $1", report.index)))
     assert (fields["event"], fields["actor"], fields["object"]) == ("control:schedule:applied", "cli_x", report.import_id)
-    assert (fields["detail"]["sha256"], fields["detail"]["rows"], fields["detail"]["counts"]["places_new"]) == (
-        report.sha256,
-        3,
-        3,
-    )
+    digest, salt = await world.owner.fetchrow("select sha256, salt from ecluse.schedule_import where id = $1", report.import_id)
+    assert fields["detail"]["file"] == digest == pending.file_digest(salt, report.sha256)
+    assert (fields["detail"]["rows"], fields["detail"]["counts"]["places_new"]) == (3, 3)
     assert "ofii:" not in json.dumps(fields)
 
 

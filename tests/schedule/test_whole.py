@@ -15,6 +15,7 @@ from ecluse.ledger import Event
 from ecluse.ledger.errors import ControlRefused
 from ecluse.ledger.service import seal_control
 from ecluse.schedule import ApprovalOwn, RequestsFull, RequestUnknown, SessionUnknown, service
+from ecluse.schedule.pending import file_digest
 from ecluse.schedule.reports import Book, ImportApplied, ImportChecked, ImportHeld, ImportRefused, Sender
 from ecluse.schedule.service import approve, import_schedule, substitute, waiting, walk_in, withdraw
 
@@ -286,7 +287,9 @@ async def test_file_when_above_the_volume_then_it_waits_for_another_person(world
         done = await approve(book(world), BRUNO, held.request)
         assert isinstance(done, ImportApplied)
         fields = await detail(world, done.index)
-        assert (fields["actor"], fields["object"], fields["detail"]["sha256"]) == ("client:cli_bruno", held.request, held.sha256)
+        salt = await world.owner.fetchval("select salt from ecluse.schedule_import where id = $1", held.request)
+        assert (fields["actor"], fields["object"]) == ("client:cli_bruno", held.request)
+        assert fields["detail"]["file"] == file_digest(salt, held.sha256)
         said = fields["detail"]["approval"]
         assert (said["requested_by"], said["approver"], said["excess"]) == ("cli:anne", "client:cli_bruno", 1)
         assert len(await planned(world)) == 3

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import asyncpg
 import pytest
 
+from ecluse.ledger.erase import ask_erasure
+from ecluse.register import parse_register
+from ecluse.usage import Rule
+from ecluse.usage.service import defer
 from tests.agency import Agency
 from tests.e2e.desk import at_work, code_of
+from tests.invented import register_toml
 
 pytestmark = pytest.mark.db
+
+ROOT: Final = Path(__file__).parents[2]
 
 S, I, U, D, X = "select", "insert", "update", "delete", "execute"  # noqa: E741 - one letter each, as in PostgreSQL's own lists
 LOG: Final = ("ledger_log", "ledger_head", "ledger_tile", "ledger_checkpoint")
 HISTORY: Final = ("ledger_entry", "opening")
+WITNESSED: Final = ("ledger_policy", "ledger_cosignature", "ledger_quorum")
+SUCCESSION: Final = ("ledger_key", "ledger_succession", "ledger_anchor")
 PARTIES: Final = ("processor", "contract", "agent", "client", "client_key", "hold")
 PLAN: Final = ("schedule_import", "session", "session_agent", "enrolment", "appointment")
 SPENT: Final = ("budget_person", "budget_count", "idempotency", "proof_spent", "refusal_count")
-READS: Final = ("gather", "sealed_before", "entry_of", "unsigned_since")
+READS: Final = ("gather", "sealed_before", "entry_of", "unsigned_since", "uncosigned_since")
 """What reads for the gate with the sealer's rights."""
 OUTCOMES: Final = ("record_outcome", "outcomes_due", "settle_outcome", "retry_outcomes", "outcome_counts", "purge_outcomes")
 """What writes outcomes, and reads what the webhook shall send."""
+USAGE: Final = (
+    "usage_lines",
+    "usage_plan",
+    "usage_seal",
+    "usage_shown",
+    "purge_usage",
+    "first_sealed",
+    "counts_due",
+    "note_counts",
+    "bundle_of",
+)
+"""What looks a person's record up, counts a day, and reads a bundle for an auditor."""
+ERASURE: Final = (
+    "plan_erasure",
+    "erase_slice",
+    "ask_erasure",
+    "withdraw_erasure",
+    "erasure_requests",
+    "erasure_batches",
+    "erasure_kept",
+)
+"""What forgets."""
+ERASURE_RULES: Final = ("erasable", "handle_of", "processor_of_hold", "kept_at", "names_any", "hold_lasts", "erasure_waiting")
+"""What decides what is forgotten, called by those only."""
 OWN_COLUMNS: Final = {
-    "schedule_import": "id source sha256 row_count actor started_at mode",
+    "schedule_import": "id source sha256 row_count actor started_at mode salt",
     "session": "id source session_ref processor_id purpose site_id room starts_at ends_at import_id",
     "appointment": "processor_id id session_id place_ref enrolment_id subject_ref import_id",
 }
@@ -32,18 +67,25 @@ OWN_COLUMNS: Final = {
 
 GRANTS: Final[dict[str, dict[str, set[str]]]] = {
     "ecluse_app": {
-        **{name: {S} for name in (*LOG, *PARTIES, "schedule_change", "budget_count", *OWN_COLUMNS)},
+        **{name: {S} for name in (*LOG, *WITNESSED, *SUCCESSION, *PARTIES, "schedule_change", "budget_count", *OWN_COLUMNS)},
         **{name: {S, I} for name in ("session_agent", "enrolment")},
         **{f"{table}.{column}": {I} for table, columns in OWN_COLUMNS.items() for column in columns.split()},
         "schedule_request": {S, I, D},
         "outcome_feed": {S},
         "sandbox_person": {S, I, D},
-        **{f"{name}()": {X} for name in ("clock", "seal", "control", "spend", "drop_pending", *READS)},
+        **{f"{name}()": {X} for name in ("clock", "current_log", "seal", "control", "spend", "drop_pending", *READS)},
         **{f"{name}()": {X} for name in ("record_outcome", "retry_outcomes", "outcome_counts")},
+        "bundle_of()": {X},
     },
+    "ecluse_usage": {f"{name}()": {X} for name in ("usage_plan", "usage_seal", "usage_shown")},
     "ecluse_sealer": {
         "ledger_head": {S, U},
         "ledger_checkpoint": {S},
+        "ledger_key": {S, I, U},
+        "ledger_succession": {S, I},
+        "processor.log_id": {U},
+        "ledger_policy": {S, I},
+        "ledger_quorum": {S},
         **{name: {S, I} for name in ("ledger_entry", "opening", "contract", "processor", "agent", "client", "schedule_change")},
         **{name: {S, I, U} for name in ("client_key", "hold")},
         "schedule_import": {S, U, D},
@@ -54,19 +96,55 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         **{name: {S, I, U, D} for name in ("budget_count", "idempotency", "refusal_count", "outcome", "outcome_key")},
         "outcome_feed": {S},
         "outcome_seq": {"usage"},
+        "usage_deferral": {S, I, U, D},
+        "usage_look": {S, I, D},
+        "counts_day": {S, I},
+        **{name: {S, I} for name in ("erasure_batch", "tombstone")},
+        "erasure_plan": {S, D},
+        **{name: {S} for name in ("erasure_place", "erasure_request")},
+        "erasure_request.batch": {U},
+        "handle_of()": {X},
         "clock()": {X},
     },
     "ecluse_jobs": {
         **{name: {S} for name in ("ledger_log", "ledger_head", "ledger_entry")},
         "ledger_tile": {S, I, U},
         "ledger_checkpoint": {S, I},
+        "ledger_checkpoint.note": {U},
+        **{name: {S} for name in ("ledger_key", "ledger_succession")},
+        "ledger_anchor": {S, I},
+        "current_log()": {X},
+        "ledger_policy": {S},
+        **{name: {S, I} for name in ("ledger_cosignature", "ledger_quorum")},
+        "uncosigned_since()": {X},
         **{f"{name}()": {X} for name in ("clock", "purge", "refusals_due", "note_refusals", "ensure_partitions")},
         **{f"{name}()": {X} for name in ("outcomes_due", "settle_outcome", "outcome_counts", "purge_outcomes")},
+        **{f"{name}()": {X} for name in ("purge_usage", "counts_due", "note_counts", "bundle_of")},
+        **{f"{name}()": {X} for name in ("seal_erasure", *ERASURE)},
     },
-    "ecluse_eraser": {"opening": {S, D}},
+    "ecluse_eraser": {
+        **{
+            name: {S, D}
+            for name in ("opening", "appointment", "session", "enrolment", "outcome", "schedule_change", "budget_person")
+        },
+        **{name: {S, D} for name in ("hold", "usage_deferral")},
+        **{name: {S} for name in ("ledger_head", "agent", "client", "schedule_import", "tombstone")},
+        **{f"schedule_import.{column}": {U} for column in ("salt", "actor")},
+        "erasure_batch": {S, U},
+        "erasure_plan": {S, I},
+        **{name: {S, I, D} for name in ("erasure_place", "erasure_request")},
+        **{f"{name}()": {X} for name in ("clock", "current_log", *ERASURE_RULES)},
+    },
     "ecluse_reader": {
-        **{name: {S} for name in (*LOG, *HISTORY, *PARTIES, *PLAN, *SPENT, "schedule_change", "schedule_request")},
+        **{
+            name: {S}
+            for name in (*LOG, *HISTORY, *WITNESSED, *SUCCESSION, *PARTIES, *PLAN, *SPENT, "schedule_change", "schedule_request")
+        },
+        "current_log()": {X},
         **{name: {S} for name in ("outcome", "outcome_key", "outcome_feed", "sandbox_person")},
+        **{name: {S} for name in ("usage_deferral", "usage_look", "counts_day")},
+        **{name: {S} for name in ("erasure_batch", "erasure_plan", "erasure_place", "erasure_request", "tombstone")},
+        "bundle_of()": {X},
         "clock()": {X},
     },
 }
@@ -75,13 +153,19 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
 OWNED_BY_SEALER: Final = {
     *READS,
     *OUTCOMES,
+    *USAGE,
     "seal",
+    "seal_erasure",
     "control",
     "apply_schedule",
     "spend",
     "purge",
     "refusals_due",
     "note_refusals",
+    "apply_witnesses",
+    "rekey_log",
+    "succeed_log",
+    "current_log",
     "drop_pending",
     "refuse_unsealed_rows",
 }
@@ -113,7 +197,7 @@ async def test_grants_when_read_from_the_catalogue_then_this_list(agency: Agency
 
 
 async def test_roles_when_read_then_none_is_strong_and_none_is_another(agency: Agency) -> None:
-    """No role of ours is a superuser or may make roles; only the owner may act as another, the sealer; nobody logs in as sealer or eraser."""
+    """No role of ours is a superuser or may make roles; only the owner may act as another, sealer and eraser; nobody logs in as sealer or eraser."""
     roles = await agency.fetch(
         "select rolname, rolcanlogin, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication as strong from pg_roles "
         "where rolname like 'ecluse\\_%' and rolname <> 'ecluse_super'"
@@ -127,7 +211,7 @@ async def test_roles_when_read_then_none_is_strong_and_none_is_another(agency: A
     )
     assert {row["rolname"] for row in roles if row["strong"]} == set()
     assert {row["rolname"] for row in roles if not row["rolcanlogin"]} == {"ecluse_sealer", "ecluse_eraser"}
-    assert {tuple(row) for row in members} == {("ecluse_owner", "ecluse_sealer")}
+    assert {tuple(row) for row in members} == {("ecluse_owner", "ecluse_sealer"), ("ecluse_owner", "ecluse_eraser")}
     assert {tuple(row) for row in schema} == {(role, "usage") for role in GRANTS}
 
 
@@ -138,6 +222,7 @@ async def test_functions_when_they_act_for_another_then_with_a_closed_search_pat
         "where pronamespace = 'ecluse'::regnamespace"
     )
     assert {row["proname"] for row in rows if row["owner"] == "ecluse_sealer"} == OWNED_BY_SEALER
+    assert {row["proname"] for row in rows if row["owner"] == "ecluse_eraser"} == set(ERASURE)
     assert [row["proname"] for row in rows if row["prosecdef"] and "search_path=pg_catalog, pg_temp" not in row["settings"]] == []
 
 
@@ -154,6 +239,15 @@ async def test_functions_when_they_act_for_another_then_with_a_closed_search_pat
         "update ecluse.opening set subject_ref = null",
         "delete from ecluse.opening",
         "delete from ecluse.opening_default",
+        "insert into ecluse.ledger_policy (log_id, version, text, hash, applied_seq, applied_at, applied_by) values (1, 9, '', '', 1, now(), 'me')",
+        "insert into ecluse.ledger_cosignature values (1, 1, 'w', 'l', now())",
+        "insert into ecluse.ledger_key values (1, 'k', 5, null, now(), null)",
+        "update ecluse.ledger_key set until_size = 1",
+        "insert into ecluse.ledger_succession values (2, 1, 1, 1, now())",
+        "update ecluse.processor set log_id = 2",
+        "update ecluse.ledger_checkpoint set note = ''",
+        "insert into ecluse.ledger_anchor values (1, 1, 'n', ''::bytea, 'a', now())",
+        "insert into ecluse.ledger_quorum values (1, 10000, 1, now())",
         "update ecluse.ledger_head set size = 0",
         "update ecluse.ledger_head set last_at = now() - interval '1 day'",
         "insert into ecluse.budget_person values ('h', now(), 'x', 'y')",
@@ -276,6 +370,11 @@ async def another_agent(agency: Agency) -> str:
         "truncate ecluse.ledger_entry",
         "update ecluse.opening set fields = '[]'",
         "truncate ecluse.opening",
+        "truncate ecluse.ledger_policy",
+        "truncate ecluse.ledger_cosignature",
+        "truncate ecluse.ledger_quorum",
+        "truncate ecluse.ledger_anchor",
+        "truncate ecluse.ledger_succession",
         "update ecluse.contract set text = ''",
         "delete from ecluse.contract",
         "update ecluse.schedule_change set kind = 'moved'",
@@ -289,28 +388,14 @@ async def test_append_only_when_even_the_owner_changes_it_then_refused(agency: A
             await agency.execute(statement)
 
 
-RETENTION: Final = {
-    "opening.subject_ref": "person: reference; retention 12 months",
-    "opening.fields": "person: reference, and what was given in which form; retention 12 months",
-    "opening.agent_id": "staff: reference; retention 12 months",
-    "agent.label": "staff: how the processor calls its agent; retention: while the contract runs, then 12 months",
-    "contract.applied_by": "staff: who applied it; retention: while the contract runs, then 12 months",
-    "hold.placed_by": "staff: who placed it; retention: while the hold lasts, then 12 months",
-    "schedule_import.actor": "staff: who sent it; retention 12 months",
-    "schedule_request.requested_by": "staff: who sent it; retention: until it is approved or withdrawn, at most 72 hours",
-    "schedule_request.content": "person: the file as it was sent; retention: until it is approved or withdrawn, at most 72 hours",
-    "session_agent.agent_id": "staff: reference; retention 12 months after the session",
-    "hold.scope_id": "person: reference when scope is person; retention: while the hold lasts, then 12 months",
-    "enrolment.subject_ref": "person: reference; retention 12 months after the course's last session",
-    "appointment.subject_ref": "person: reference; retention 12 months after the session",
-    "budget_person.subject_ref": "person: reference; retention: until its hour, day or month is over, then at most a day",
-    "outcome.appointment_id": "person: handle; retention 30 days",
-    "outcome.attendance": "person: whether present; retention 30 days",
-    "outcome.level": "person: level reached; retention 30 days",
-    "outcome.agent_id": "staff: reference; retention 30 days",
-    "outcome_key.appointment_id": "person: handle; retention: ten minutes",
-}
-"""Every column that holds a person's reference, or names one of a processor's people, and how long."""
+RETENTION: Final = dict(
+    re.findall(
+        r"^\| `(\w+\.\w+)` \| ((?:person|staff): [^|]+) \|$",
+        (ROOT / "docs" / "erasure.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+)
+"""Every column that holds a person's reference, or names one of a processor's people, and how long: as docs/erasure.md lists them."""
 
 
 async def test_retention_when_read_from_the_schema_then_this_list(agency: Agency) -> None:
@@ -328,6 +413,12 @@ async def test_person_references_when_searched_for_then_only_in_columns_of_the_l
         await desk.disclose(12, key="k")
         await agency.release((await agency.hold("person", "ofii:12"))[0])
         await agency.schedule(desk.meeting, cancelled=[12])
+        until = await agency.now() + timedelta(days=1)
+        rule = Rule(subject="ofii:12", processor=desk.party.name, purpose=None, reason="r", legal_basis="l", until_at=until)
+        async with agency.connected("ecluse_app") as app:
+            await defer(app, log_id=1, rule=rule, register=parse_register(register_toml()), actor="cli:test")
+        async with agency.connected("ecluse_jobs") as jobs:
+            await ask_erasure(jobs, subject="ofii:12", reason="r", actor="cli:test")
     async with agency.connected() as owner:
         columns = await owner.fetch(
             "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid where c.relnamespace = 'ecluse'::regnamespace "

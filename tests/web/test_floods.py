@@ -19,8 +19,8 @@ from ecluse import settings
 from ecluse.db import Pool, open_pool
 from ecluse.disclosure.store import note_floods
 from ecluse.embedded import EmbeddedPostgres
+from ecluse.ledger.fsck import check_log
 from ecluse.ledger.sign import Signer, load_log_key
-from ecluse.ledger.verify import verify_ledger
 from tests.agency import ORIGIN, Agency, Gate, founded
 from tests.e2e.desk import UNKNOWN, Desk, at_work, code_of, refused_with_receipt
 from tests.e2e.outsider import Outsider
@@ -91,7 +91,7 @@ async def check_ledger(agency: Agency) -> None:
     installation = agency.installation
     signer = Signer(installation.state / "log.checkpoint", ORIGIN, load_log_key(installation.secret("log.key")))
     async with agency.connected("ecluse_reader") as reader:
-        report = await verify_ledger(reader, 1, signer.vkey)
+        report = await check_log(reader, 1, signer.vkey)
     assert report.problems == ()
 
 

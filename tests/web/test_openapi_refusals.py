@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -29,13 +29,16 @@ OUTCOMES: Final = ("GET", "/v1/outcomes")
 OUTCOME_CODES: Final = (
     "not-found", "outside-outcome-window", "suspended", "purpose-not-contracted", "unknown-agent", "key-reused", "too-large", "clock-untrusted", "busy",
 )  # fmt: skip
+USAGE_CODES: Final = ("suspended", "too-large", "too-many-requests", "clock-untrusted", "busy")
 DISCLOSE, SHEET = ("POST", "/v1/disclosures"), ("POST", "/v1/sessions/{session}/sheet")
 SCHEDULE, TOKEN = ("POST", "/v1/schedule"), ("POST", "/oauth/token")
 PROOF, SESSION = ("GET", "/v1/disclosures/{disclosure}/proof"), ("GET", "/v1/sessions/{session}")
 REQUESTS: Final = ("GET", "/v1/schedule/requests")
+USAGE: Final = ("POST", "/v1/usage")
+ENTRIES: Final = ("GET", "/ledger/{log}/tile/entries/{path}")
 APPROVAL: Final = ("POST", "/v1/schedule/requests/{request_id}/approval")
 WALK_IN, SUBSTITUTION = ("POST", "/v1/schedule/walk-ins"), ("POST", "/v1/schedule/substitutions")
-CHECKPOINT: Final = ("GET", "/ledger/main/checkpoint")
+CHECKPOINT: Final = ("GET", "/ledger/{log}/checkpoint")
 UNMET: Final = {
     (*DISCLOSE, "too-many-refusals"),  # more refusals a minute than all of these
     (*SHEET, "too-many-refusals"),
@@ -45,6 +48,8 @@ UNMET: Final = {
     ),  # five tries that are overtaken each time
     *((*OUTCOME, code) for code in OUTCOME_CODES),  # driven in tests/outcomes/test_record.py
     (*OUTCOMES, "suspended"),  # likewise
+    *((*USAGE, code) for code in USAGE_CODES),  # driven in tests/usage/test_record.py
+    *((*ENTRIES, code) for code in ("suspended", "not-found")),  # driven in tests/usage/test_entries.py
     (*PROOF, "not-published"),  # within the second before the next checkpoint
     (*CHECKPOINT, "not-published"),  # within the first second of a log
 }
@@ -86,7 +91,8 @@ class Drive:
         known = {
             "{session}": session,
             "{disclosure}": "dsc_" + "a" * 26,
-            "{path}": "0/000.p/1",
+            "{log}": "main",
+            "{path}": "000.p/1" if operation == ENTRIES else "0/000.p/1",
             "{code}": "busy",
             "{request_id}": "imp_" + "a" * 26,
         }
@@ -103,7 +109,10 @@ class Drive:
         walk_in = {**session, "place_ref": "W1", "subject_ref": "ofii:59"}
         bodies = {DISCLOSE: asked, SHEET: {"agent": desk.party.agent}, SCHEDULE: {"rows": []}}
         outcome = {"attendance": "present"}
-        return {**bodies, WALK_IN: walk_in, SUBSTITUTION: {**session, "agents": []}, OUTCOME: outcome}.get(operation)
+        usage = {"subject": {"register": "ofii", "key": ["60"]}, "language": "en"}
+        return {**bodies, WALK_IN: walk_in, SUBSTITUTION: {**session, "agents": []}, OUTCOME: outcome, USAGE: usage}.get(
+            operation
+        )
 
 
 async def session_of(desk: Desk) -> str:
@@ -112,19 +121,21 @@ async def session_of(desk: Desk) -> str:
     return found
 
 
-def is_controllers(declared: Mapping[str, Any]) -> bool:
-    """Tell whether an operation is the scheduler's."""
-    return declared["security"] == [{"dpop": ["schedule"]}]
+def caller_of(declared: Mapping[str, Any], desk: Desk, others: Mapping[str, Outsider]) -> Outsider:
+    """Return whose operation it is, by the scope of its token; ``others``: those beside the desk's machine, by scope."""
+    scopes = [scope for each in declared["security"] for scope in each["dpop"]]
+    return others.get(scopes[0], desk.machine) if scopes else desk.machine
 
 
-async def authenticate_wrongly(drive: Drive, desk: Desk, office: Outsider) -> None:
+async def authenticate_wrongly(drive: Drive, desk: Desk, others: Mapping[str, Outsider]) -> None:
     """Call each operation that takes a token without one, without a proof, with a field twice, and as another role."""
     session = await session_of(desk)
     for operation, declared in operations(drive.document).items():
         if not declared["security"]:
             continue
         method, path, body = operation[0], drive.path(operation, session), drive.body(operation, desk)
-        right, wrong = (office, desk.machine) if is_controllers(declared) else (desk.machine, office)
+        right = caller_of(declared, desk, others)
+        wrong = others["schedule"] if right is desk.machine else desk.machine
         token = {"authorization": f"DPoP {right.access_token}"}
         twice = [*token.items(), *token.items()]
         drive.see(operation, await right.http.request(method, path, json=body), "invalid-token")
@@ -302,7 +313,8 @@ async def stand_outside(drive: Drive, machine: Outsider) -> None:
     drive.see(TOKEN, await machine.ask_token(assertion="x.y.z"), "invalid_client")
     drive.see(TOKEN, await machine.ask_token(proof="x.y.z"), "invalid_dpop_proof")
     drive.see(TOKEN, await machine.http.post("/oauth/token", content=b"x=" + b"y" * 70_000, headers=form), "too-large")
-    drive.see(("GET", "/ledger/main/tile/{path}"), await machine.http.get("/ledger/main/tile/9/999"), "not-found")
+    drive.see(("GET", "/ledger/{log}/tile/{path}"), await machine.http.get("/ledger/main/tile/9/999"), "not-found")
+    drive.see(CHECKPOINT, await machine.http.get("/ledger/other/checkpoint"), "not-found")
     drive.see(("GET", "/problems/{code}"), await machine.http.get("/problems/nothing"), "not-found")
 
 
@@ -318,13 +330,13 @@ async def without_connections(agency: Agency) -> AsyncIterator[None]:
             await keeper.execute(f"alter database {agency.ledger_name} connection limit -1")
 
 
-async def lose_the_ledger(drive: Drive, desk: Desk, office: Outsider) -> None:
+async def lose_the_ledger(drive: Drive, desk: Desk, others: Mapping[str, Outsider]) -> None:
     """Call everything while the ledger's database is gone: what needs none of it is answered, the rest says so."""
     session = await session_of(desk)
     async with without_connections(drive.agency):
         for operation, declared in operations(drive.document).items():
             path, body = drive.path(operation, session), drive.body(operation, desk)
-            caller = office if is_controllers(declared) else desk.machine
+            caller = caller_of(declared, desk, others)
             if operation == TOKEN:
                 form = {"grant_type": "client_credentials", "client_assertion": caller.assertion(caller.public_url + TOKEN[1])}
                 form["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -354,8 +366,14 @@ async def test_refusals_when_every_operation_is_driven_into_them_then_declared_a
     """What an operation is declared to refuse is what it refuses: each answer fits the document, and each declared code is met."""
     drive = Drive(agency=agency, document=published())
     scheduler: Machine = await agency.machine(None)
-    async with at_work(agency, [56], sheet=ROLL) as desk, Outsider(agency.public_url, scheduler.id, scheduler.key) as office:
-        await authenticate_wrongly(drive, desk, office)
+    machines = {"usage": await agency.machine(None, "portal"), "audit": await agency.machine(None, "auditor")}
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(at_work(agency, [56], sheet=ROLL))
+        office = await stack.enter_async_context(Outsider(agency.public_url, scheduler.id, scheduler.key))
+        others = {"schedule": office}
+        for scope, machine in machines.items():
+            others[scope] = await stack.enter_async_context(Outsider(agency.public_url, machine.id, machine.key))
+        await authenticate_wrongly(drive, desk, others)
         await be_refused(drive)
         await come_at_the_wrong_time(drive)
         await ask_again(drive)
@@ -363,6 +381,6 @@ async def test_refusals_when_every_operation_is_driven_into_them_then_declared_a
         await change_by_hand(drive, office)
         await stand_outside(drive, desk.machine)
         await press(drive, office)
-        await lose_the_ledger(drive, desk, office)
+        await lose_the_ledger(drive, desk, others)
     met = {(*operation, code) for operation, codes in drive.met.items() for code in codes}
     assert declared_codes(drive.document) - UNMET == met - UNMET

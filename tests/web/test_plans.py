@@ -15,8 +15,11 @@ import httpx
 import pytest
 
 from ecluse.embedded import EmbeddedPostgres
+from ecluse.ledger.notes import format_vkey, parse_vkey
+from ecluse.ledger.policies import apply_policy
 from tests.agency import Agency, founded
 from tests.e2e.desk import Desk, at_work, code_of
+from tests.ledger.strict_witness import Witness, policy_text
 
 pytestmark = pytest.mark.db
 
@@ -32,6 +35,7 @@ GROW: Final = {
         "from generate_series(1, {rows}) n"
     ),
     "ledger_entry": "select 2, n, '\\x00'::bytea, now() from generate_series(1, {rows}) n",
+    "ledger_quorum": "select 2, n, 1, now() from generate_series(1, {rows} / 10) n",
     "session": "select 'ses_' || n + 1000000, 'bulk', 'S' || n, 'bulk', 'p', 's', 'r', now(), 'infinity', 'imp_bulk', 0 from generate_series(1, {rows} / 20) n",
     "session_agent": "select 'ses_' || n + 1000000, 'agt_bulk' from generate_series(1, {rows} / 20) n",
     "opening": "select 2, n, now(), 'e', 'dsc_' || n, 'bulk', 'agt_bulk', 'ofii:' || n, '[]', ''::bytea from generate_series(1, {rows} / 10) n",
@@ -53,7 +57,16 @@ from pg_stat_user_tables t left join pg_inherits i on i.inhrelid = t.relid where
 def agency(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
     """An agency without a gate: the test starts one that neither signs nor purges, so that all that is counted is the door's."""
     with founded(postgres, tmp_path_factory.mktemp("agency") / "ecluse-data", gate=False) as built:
+        asyncio.run(ask_for_witnesses(built))
         yield built
+
+
+async def ask_for_witnesses(agency: Agency) -> None:
+    """Put a policy in force whose witness nobody asks, so that the door looks for the oldest entry that waits."""
+    log = parse_vkey((await agency.fetch("select vkey from ecluse.ledger_log"))[0]["vkey"])
+    raw = policy_text(format_vkey(log), {"dpo": Witness(name="dpo.example/w", log=log, url="http://127.0.0.1:9/w")}, "quorum dpo")
+    async with agency.connected("ecluse_app") as app:
+        await apply_policy(app, log_id=1, raw=raw.encode(), actor="cli:test")
 
 
 async def grow(agency: Agency) -> None:

@@ -30,7 +30,13 @@ pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not on this machine (apt-get install pgbouncer)"),
 ]
 
-ROLES: Final = {"ecluse_app": "app", "ecluse_jobs": "jobs", "ecluse_reader": "reader", "register_reader": "register"}
+ROLES: Final = {
+    "ecluse_app": "app",
+    "ecluse_jobs": "jobs",
+    "ecluse_reader": "reader",
+    "ecluse_usage": "usage",
+    "register_reader": "register",
+}
 _SET: Final = ("timezone", "default_transaction_isolation", "synchronous_commit", "statement_timeout", *SESSION_SETTINGS)
 OURS: Final = ", ".join(_SET)
 """What our sessions set at their beginning; a pooler that is told to ignore it lets them in, without it."""

@@ -28,9 +28,9 @@ MET = {
     "not-disclosable", "outside-window", "budget-spent", "gate-frozen", "suspended", "purpose-not-contracted", "attribute-not-contracted",
     "undetermined", "step-up-required", "unknown-agent", "value-changed", "key-reused", "invalid-request", "invalid-token", "invalid-proof",
     "wrong-role", "not-found", "method-not-allowed", "too-large", "not-published", "ledger-unavailable", "register-unavailable",
-    "clock-untrusted", "busy",
+    "clock-untrusted", "busy", "too-many-requests",
 }  # fmt: skip
-"""The problems that the tests of the public client meet."""
+"""The problems that the tests of the public client, and of a portal, meet."""
 
 
 def persons_in(text: str) -> set[str]:
@@ -250,7 +250,8 @@ async def test_values_when_a_day_has_passed_then_in_no_log_metric_error_or_table
     assert {name: code_of(answer) for name, answer in refusals.items()} == {name: name.partition(" ")[0] for name in refusals}
     places = {f"refusal {name}": answer.text for name, answer in refusals.items()}
     async with httpx.AsyncClient(base_url=agency.public_url) as anyone:
-        places["metrics"] = (await anyone.get("/metrics")).text
+        places["metrics"] = (await anyone.get(agency.gates[0].metrics)).text
+        assert "ecluse_disclosure_answers" in places["metrics"]
     places["gate log"] = "".join(gate.log.read_text(encoding="utf-8") for gate in agency.gates)
     places["database log"] = agency.postgres.log.read_text(encoding="utf-8", errors="replace")
     places |= {f"table {name}": text for name, text in (await every_table(agency)).items()}

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ecluse.schedule.pending import file_digest
 from tests.agency import Agency, Meeting
 from tests.e2e.desk import Desk, at_work, refused, refused_with_receipt
 from tests.e2e.outsider import Outsider
@@ -185,7 +186,8 @@ async def test_file_when_above_the_volume_then_another_client_has_to_approve_it(
         done = await other.call("POST", path)
         assert (done.status_code, done.json()["applied"], done.json()["index"]) == (200, True, size), done.text
         (entry,) = await agency.openings(since=size)
-        assert entry["detail"]["sha256"] == held["sha256"]
+        salt = (await agency.fetch("select salt from ecluse.schedule_import where id = $1", held["request"]))[0]["salt"]
+        assert entry["detail"]["file"] == file_digest(salt, held["sha256"])
         assert (entry["detail"]["approval"]["requested_by"], entry["actor"]) == (
             f"client:{scheduler.client}",
             f"client:{second.id}",

@@ -48,24 +48,27 @@ OF_PAGES: Final = {"vary", "content-language", "content-security-policy", "refer
 
 @dataclass(kw_only=True)
 class Callers:
-    """The machines that call: a processor's and the controller's scheduler. ``real``: values of path parameters that name something of the processor's."""
+    """The machines that call: a processor's, and by scope the controller's scheduler and portal, and an auditor's.
+
+    ``real``: values of path parameters that name something of the processor's.
+    """
 
     agency: Agency
     runner: asyncio.Runner
     processor: Outsider
-    scheduler: Outsider
+    others: dict[str, Outsider]
     real: dict[str, str]
     document: dict[str, Any]
 
     def renew(self) -> None:
         """Get tokens: one operation's requests take less than their life."""
-        for machine in (self.processor, self.scheduler):
+        for machine in (self.processor, *self.others.values()):
             machine.access_token = self.runner.run(machine.get_token())
 
-    def fields(self, method: str, url: str, tags: list[str]) -> dict[str, str]:
+    def fields(self, method: str, url: str, tags: list[str], scopes: list[str]) -> dict[str, str]:
         """Return token and proof for one call, by the machine whose call it is; at the token endpoint a proof alone."""
         path = unquote(urlsplit(url).path)
-        machine = self.scheduler if "controller" in tags else self.processor
+        machine = next((self.others[scope] for scope in scopes if scope in self.others), self.processor)
         if "authorization" in tags:
             return {"DPoP": machine.proof(method, path)}
         return {"Authorization": f"DPoP {machine.access_token}", "DPoP": machine.proof(method, path, token=machine.access_token)}
@@ -77,12 +80,18 @@ def callers(agency: Agency) -> Iterator[Callers]:
     with asyncio.Runner() as runner:
         party = runner.run(agency.bind(sheet={"family_name": "full"}))
         handles = runner.run(agency.schedule(runner.run(agency.meeting(party, [10, 11, 12]))))
-        scheduler = runner.run(agency.machine(None))
-        machines = [Outsider(agency.public_url, each.id, each.key) for each in (party.machines[0], scheduler)]
+        roles = {"schedule": "scheduler", "usage": "portal", "audit": "auditor"}
+        known = [party.machines[0], *(runner.run(agency.machine(None, role)) for role in roles.values())]
+        machines = [Outsider(agency.public_url, each.id, each.key) for each in known]
         document = httpx.get(f"{agency.gates[0].url}/schema/openapi.json").json()
         made = Callers(
-            agency=agency, runner=runner, processor=machines[0], scheduler=machines[1], real={"appointment": handles[11]}, document=document
-        )  # fmt: skip
+            agency=agency,
+            runner=runner,
+            processor=machines[0],
+            others=dict(zip(roles, machines[1:], strict=True)),
+            real={"appointment": handles[11]},
+            document=document,
+        )
         made.renew()
         disclosed = runner.run(made.processor.disclose(handles[10], party.agent)).json()
         sessions = runner.run(made.processor.call("GET", "/v1/sessions")).json()["sessions"]
@@ -113,14 +122,15 @@ def undeclared(document: dict[str, Any], case: Any, response: Any) -> set[str]:
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_operation_when_any_request_comes_then_only_documented_answers(case: Any, callers: Callers) -> None:
     """Whatever is sent by whoever may call, the answer is one that the document promises, and none is a server's error."""
-    tags, base = list(case.operation.definition.raw.get("tags", [])), callers.agency.gates[0].url
+    raw, base = case.operation.definition.raw, callers.agency.gates[0].url
+    tags, scopes = list(raw.get("tags", [])), [scope for each in raw.get("security", []) for scope in each.get("dpop", [])]
     for real in (False, True):
         if real:
             if not set(case.path_parameters or {}) & set(callers.real):
                 break
             case.path_parameters = {name: callers.real.get(name, value) for name, value in case.path_parameters.items()}
         url = case.as_transport_kwargs(base_url=base)["url"]
-        response = case.call(base_url=base, headers=callers.fields(case.method, url, tags))
+        response = case.call(base_url=base, headers=callers.fields(case.method, url, tags, scopes))
         case.validate_response(response, checks=CHECKS)
         assert undeclared(callers.document, case, response) == set()
 

@@ -35,28 +35,29 @@ def adopt(
     The checkpoint has to be signed by keys/log.key, and the entries in the database have to lead to it. Ask everybody for their newest one first: a signer
     that begins with an older one, on a database that was rolled back, signs a second history.
     """
-    from ecluse.cli.ledger import root_of_entries
     from ecluse.cli.reach import load, on_log, read_text
-    from ecluse.ledger.sign import Signer, create_state, load_log_key
+    from ecluse.install import LOG_ID, log_file, signer_of
+    from ecluse.ledger.fsck import root_of_entries
+    from ecluse.ledger.sign import create_state
 
     screen, installation = Screen(as_json=as_json), load(folder)
-    note, key, path = read_text(kept), load_log_key(installation.secret("log.key")), installation.state / "log.checkpoint"
+    note = read_text(kept)
 
-    async def look(connection: Connection) -> tuple[Checkpoint, str]:
-        from ecluse.install import LOG_ID
-        from ecluse.ledger.serve import checkpoint, log_of
+    async def look(connection: Connection) -> tuple[Checkpoint, str, int]:
+        from ecluse.ledger.serve import checkpoint, current_log, log_of
 
-        signer = Signer(path, (await log_of(connection, LOG_ID)).origin, key)
-        head = await checkpoint(connection, LOG_ID)
+        log_id = await current_log(connection, LOG_ID)
+        signer = signer_of(installation, log_id, (await log_of(connection, log_id)).origin)
+        head = await checkpoint(connection, log_id)
         best = _newest(signer, note, head.note if head is not None else None, str(kept))
-        _require(best[0], await root_of_entries(connection, best[0].size))
-        return best
+        _require(best[0], await root_of_entries(connection, log_id, best[0].size))
+        return *best, log_id
 
-    found, text = on_log(installation, look, role="ecluse_reader")
+    found, text, log_id = on_log(installation, look, role="ecluse_reader")
     question = f"Is no checkpoint of this log known that covers more than {found.size} entries? The signer goes on from there."
     if not screen.confirm(question, yes=yes):
         raise typer.Exit(1)
-    create_state(path, text)
+    create_state(installation.state / log_file(log_id, "checkpoint"), text)
     screen.say(f"The signer remembers {found.size} entries, and signs what extends them.", style="green")
     screen.answer({"size": found.size, "root": found.root.hex()})
 
@@ -65,9 +66,9 @@ def _newest(signer: Signer, kept: str, published: str | None, where: str) -> tup
     """Return the larger of the checkpoint that was kept and the one in the database, both signed by our key."""
     from ecluse.cli.edge import Refusal
     from ecluse.ledger.errors import NoteInvalid
-    from ecluse.ledger.notes import open_checkpoint, parse_vkey
+    from ecluse.ledger.notes import open_checkpoint
 
-    verifiers = [parse_vkey(signer.vkey)]
+    verifiers = signer.verifiers
     try:
         best = open_checkpoint(kept, verifiers, signer.origin), kept
     except NoteInvalid as bad:

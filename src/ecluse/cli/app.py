@@ -7,7 +7,21 @@ from typing import Annotated, Any
 import typer
 
 from ecluse import __version__
-from ecluse.cli import contract, disclose, doctor, ledger, outcomes, own_keys, processor, sandbox, schedule, show, start
+from ecluse.cli import (
+    contract,
+    disclose,
+    doctor,
+    erase,
+    ledger,
+    outcomes,
+    own_keys,
+    processor,
+    sandbox,
+    schedule,
+    show,
+    start,
+    usage,
+)
 from ecluse.cli.edge import Edge
 from ecluse.cli.options import flag
 
@@ -20,6 +34,8 @@ _ORDER = (
     "processor",
     "schedule",
     "outcomes",
+    "usage",
+    "erase",
     "keys",
     "ledger",
     "sandbox",
@@ -74,6 +90,8 @@ app.command(rich_help_panel=_BEGIN)(doctor.doctor)
 app.add_typer(contract.app, name="contract", rich_help_panel=_RULE)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_RULE)
 app.command(rich_help_panel=_RULE)(outcomes.outcomes)
+app.add_typer(usage.app, name="usage", rich_help_panel=_RULE)
+app.add_typer(erase.app, name="erase", rich_help_panel=_RULE)
 app.add_typer(processor.app, name="processor", rich_help_panel=_RULE)
 app.add_typer(own_keys.app, name="keys", rich_help_panel=_BEGIN)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_PROVE)

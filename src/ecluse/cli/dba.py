@@ -39,6 +39,7 @@ _TIMEOUTS: Final = {
     "ecluse_app": {"lock_timeout": "4s", "statement_timeout": "8s", "idle_in_transaction_session_timeout": "10s"},
     "ecluse_jobs": {"lock_timeout": "4s", "idle_in_transaction_session_timeout": "60s"},
     "ecluse_reader": {"default_transaction_read_only": "on"},
+    "ecluse_usage": {"lock_timeout": "4s", "statement_timeout": "8s", "idle_in_transaction_session_timeout": "10s"},
 }
 """What sql/roles.sql sets, role by role."""
 
@@ -127,6 +128,7 @@ def _connections(installation: Installation, sessions: Mapping[str, int]) -> Ite
     wanted = (
         ("ecluse_app", settings.database.pool, "every gate"),
         ("ecluse_jobs", JOBS_POOL, "the gate that signs"),
+        ("ecluse_usage", settings.usage.pool, "every gate, for portals"),
         ("register_reader", settings.register.pool, "every gate, to the register's server"),
         ("ecluse_reader", 0, "a command, while it runs"),
         ("ecluse_owner", 0, "migrate, while it runs"),
@@ -139,8 +141,8 @@ def _connections(installation: Installation, sessions: Mapping[str, int]) -> Ite
 def _room_line(installation: Installation, server: asyncpg.Record, sessions: Mapping[str, int]) -> Line:
     """Say for how many gates there is room."""
     others = sum(count for role, count in sessions.items() if role == "others")
-    gates = (server["room"] - others - JOBS_POOL - 3) // installation.settings.database.pool
-    pool = installation.settings.database.pool
+    pool = installation.settings.database.pool + installation.settings.usage.pool
+    gates = (server["room"] - others - JOBS_POOL - 3) // pool
     found = f"{server['room']} may connect, {others} of them others' now: room for {gates} gates of {pool}, the signer's {JOBS_POOL} and three commands"
     return ok("connections", found) if gates >= 1 else warn("connections", found, "Raise max_connections, or lower database.pool")
 
@@ -237,7 +239,7 @@ def _table_lines(rows: Iterable[asyncpg.Record]) -> list[Line]:
 async def _growth_lines(connection: Connection, tables: Iterable[asyncpg.Record]) -> tuple[Line, ...]:
     """Measure a day's entries and what one entry takes, and say what a year takes."""
     head = await connection.fetchrow(
-        "select size, ecluse.clock() as now from ecluse.ledger_head where log_id = $1::smallint", LOG_ID
+        "select size, ecluse.clock() as now from ecluse.ledger_head where log_id = ecluse.current_log($1::smallint)", LOG_ID
     )
     if head is None or not head["size"]:
         return (ok("ledger", "no entry yet: nothing to measure"),)

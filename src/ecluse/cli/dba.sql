@@ -52,7 +52,7 @@ order by 3 desc, 1;
 
 -- name: entry_sealed_at(log_id, index)$
 -- When an entry was sealed: entries are in the order of time, so a day's number is found by halving.
-select e.sealed_at from ecluse.ledger_entry e where e.log_id = :log_id::smallint and e.index = :index::bigint;
+select e.sealed_at from ecluse.ledger_entry e where e.log_id = ecluse.current_log(:log_id::smallint) and e.index = :index::bigint;
 
 -- name: rights()
 -- Every right to schema, tables, columns and functions of ours, and who owns them: compared with sql/grants.sql.

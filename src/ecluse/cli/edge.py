@@ -22,7 +22,7 @@ REFUSED: Final = 1
 WRONG: Final = 2
 
 _WRONG_CODES: Final = frozenset(
-    {"register-map-invalid", "key-invalid", "schedule-kind-unknown", "schedule-mode-unknown", "vkey-invalid"}
+    {"register-map-invalid", "key-invalid", "schedule-kind-unknown", "schedule-mode-unknown", "vkey-invalid", "deferral-refused"}
 )
 
 _MENDS: Final[Mapping[str, str]] = {
@@ -33,6 +33,7 @@ _MENDS: Final[Mapping[str, str]] = {
     "client-unknown": "`ecluse processor client list` shows what there is",
     "agent-unknown": "`ecluse processor agent list` shows what there is",
     "hold-unknown": "`ecluse processor holds` shows those in force",
+    "deferral-unknown": "`ecluse usage list` shows those in force",
     "key-invalid": "Make a pair with --generate, or name an ES256 or Ed25519 public key",
     "schedule-kind-unknown": "Say which with --kind",
     "vkey-invalid": "Copy the whole line that `ecluse ledger status` shows, or that was handed over",
@@ -40,6 +41,7 @@ _MENDS: Final[Mapping[str, str]] = {
     "unavailable": "Is `ecluse serve` running at that address? The same call may be made again",
     "not-authorised": "Compare --client and --key with `ecluse processor client list`, and this machine's clock with the gate's",
     "receipt-broken": "Keep what you have and tell the controller's data-protection officer",
+    "log-forked": "Keep both checkpoints, and tell the controller's data-protection officer and the authority",
     "embedded": "The log named there says more",
 }
 """What to do about an error whose own message does not say it, by code."""

@@ -14,7 +14,9 @@ import asyncpg
 import msgspec
 
 from ecluse import clock, install
+from ecluse.cli.anchor import STALE
 from ecluse.cli.reach import attributes_of, register_map, translated, unreadable
+from ecluse.cli.rekey import STATES, Standing, standing
 from ecluse.cli.screen import counted
 from ecluse.cli.store import log_there, rows_of
 from ecluse.contracts import ContractInvalid, GateState, gate_of, parse_contract
@@ -23,8 +25,7 @@ from ecluse.errors import ConfigurationError, EcluseError
 from ecluse.identity import parse_token_keys
 from ecluse.install import LOG_ID, REGISTER_ROLE, Databases
 from ecluse.ledger.errors import LedgerError
-from ecluse.ledger.serve import checkpoint
-from ecluse.ledger.sign import Signer, load_log_key
+from ecluse.ledger.serve import checkpoint, query
 from ecluse.register import RegisterMapInvalid
 from ecluse.register.doctor import Level, Line, diagnose
 from ecluse.register.store import SESSION_SETTINGS
@@ -42,6 +43,7 @@ SECRETS: Final = (
     "db-app.password",
     "db-jobs.password",
     "db-reader.password",
+    "db-usage.password",
     "db-register.password",
 )
 """The files of ``keys/`` that a serving machine needs; ``db-owner.password`` may be kept elsewhere."""
@@ -92,6 +94,8 @@ def examine_files(installation: Installation) -> Part:
     """Look at settings, folders and keys."""
     lines = [*_settings_lines(installation), *_mode_lines(installation)]
     needed = [name for name in SECRETS if installation.settings.ledger.sign or name not in _SIGNERS]
+    if any(installation.keys.glob("log-*.key")):  # a successor has a key of its own, and the first log's may have been lost
+        needed = [name for name in needed if name != "log.key"]
     known = {line.where for line in lines}
     for name in needed:
         try:
@@ -175,7 +179,9 @@ async def examine_database(installation: Installation, reached: Databases) -> Pa
     """Look at the server, the schema and what each of our roles may do."""
     lines: list[Line] = []
     roles = (
-        ("ecluse_app", "ecluse_jobs", "ecluse_reader") if installation.settings.ledger.sign else ("ecluse_app", "ecluse_reader")
+        ("ecluse_app", "ecluse_jobs", "ecluse_reader", "ecluse_usage")
+        if installation.settings.ledger.sign
+        else ("ecluse_app", "ecluse_reader", "ecluse_usage")
     )
     for role in roles:
         lines += await _on(installation, reached, role, lambda connection, role=role: _role_lines(connection, role))  # type: ignore[misc] # mypy can't type a lambda's default
@@ -228,8 +234,11 @@ async def examine_log(installation: Installation, reached: Databases) -> Part:
         log = await log_there(connection, LOG_ID)
         if log is None:
             return [fail("log", "it was never opened", "Run `ecluse ledger init --origin NAME`")]
-        lines = [ok("log", f"{log['origin']}, {counted(log['size'], 'entry', 'entries')}")]
-        head = await checkpoint(connection, LOG_ID)
+        lines = [
+            ok("log", f"{log['origin']}, {counted(log['size'], 'entry', 'entries')}"),
+            *await _succession_lines(connection, log["id"]),
+        ]
+        head = await checkpoint(connection, log["id"])
         unsigned = log["size"] - (head.size if head else 0)
         if unsigned and log["now"] - log["last_at"] > _LATE:
             lines.append(
@@ -237,26 +246,64 @@ async def examine_log(installation: Installation, reached: Databases) -> Part:
             )
         else:
             lines.append(ok("checkpoint", f"signed up to entry {head.size}" if head else "none yet"))
-        return lines + _signer_lines(installation, log)
+        if installation.settings.ledger.anchor_url:
+            lines.append(await _anchor_line(connection, log["id"], installation))
+        if not installation.settings.ledger.sign:
+            return [*lines, ok("signer", "another machine signs")]
+        return lines + _signer_lines(installation, log, await standing(connection, installation))
 
     return Part(title="Ledger", lines=tuple(await _on(installation, reached, "ecluse_app", look)))
 
 
-def _signer_lines(installation: Installation, log: asyncpg.Record) -> list[Line]:
-    """Look at the signer's key and memory, where this machine is the one that signs."""
-    if not installation.settings.ledger.sign:
-        return [ok("signer", "another machine signs")]
+async def _succession_lines(connection: Connection, log_id: int) -> list[Line]:
+    """Say that the log took another one's place: nobody should forget it."""
+    lines = []
+    for row in await rows_of(connection, "succession", log_id):
+        left = f"{row['signed_size']} entries were signed there, {row['size']} are left"
+        found = f"it took the place of {row['origin']} on {row['succeeded_at']:%Y-%m-%d}: {left}"
+        lines.append(
+            warn("log", found, "See docs/keys.md: what was lost can't be accounted for here, and processors hold receipts of it")
+        )
+    return lines
+
+
+async def _anchor_line(connection: Connection, log_id: int, installation: Installation) -> Line:
+    """Look at whether checkpoints get time-stamped, and at the roots."""
     try:
-        signer = Signer(installation.state / "log.checkpoint", log["origin"], load_log_key(installation.secret("log.key")))
-        if signer.vkey != log["vkey"]:
-            return [fail("keys/log.key", "it is not the key of this log", "Restore the log's own key from your safe")]
-        signed, _ = signer.last()
+        install.authority_of(installation)
+    except ConfigurationError as bad:
+        return failed("ledger.anchor_roots", bad)
+    row = await connection.fetchrow(query("newest_anchor"), log_id)
+    mend = "See the gate's log for ledger:anchor; `ecluse ledger anchor` tries it now"
+    if row is None:
+        return warn("anchor", "no checkpoint is time-stamped yet", mend)
+    found = f"the newest time stamp is on {row['size']} entries, {row['stamped_at']:%Y-%m-%dT%H:%M:%SZ}"
+    return ok("anchor", found) if clock.now() - row["stamped_at"] <= STALE else warn("anchor", found, mend)
+
+
+def _signer_lines(installation: Installation, log: asyncpg.Record, stands: Standing) -> list[Line]:
+    """Look at the signer's keys and memory, on the machine that signs."""
+    key, memory = f"keys/{install.log_file(log['id'], 'key')}", f"state/{install.log_file(log['id'], 'checkpoint')}"
+    try:
+        signer = install.signer_of(installation, log["id"], log["origin"])
     except (LedgerError, ConfigurationError) as bad:
-        return [failed("state/log.checkpoint", bad)]
+        return [failed(key, bad)]
+    try:
+        signer.use(stands.in_use)
+    except LedgerError:
+        return [fail(key, "it is not the key of this log", "Restore the log's own key from your safe")]
+    lines = [] if stands.state == "single" else [warn(key, STATES[stands.state], "See docs/keys.md, section *The log's key*")]
+    try:
+        signed, _ = signer.last()
+    except LedgerError as bad:
+        return [*lines, failed(memory, bad)]
     if signed.size > log["size"]:
         found = f"{signed.size} entries were signed, the database has {log['size']}: it was rolled back"
-        return [fail("state/log.checkpoint", found, "Bring the lost entries back from a standby; nothing is signed meanwhile")]
-    return [ok("state/log.checkpoint", f"remembers {counted(signed.size, 'entry', 'entries')} signed")]
+        mend = (
+            "Bring the lost entries back from a standby; nothing is signed meanwhile. If there is none: `ecluse ledger succeed`"
+        )
+        return [*lines, fail(memory, found, mend)]
+    return [*lines, ok(memory, f"remembers {counted(signed.size, 'entry', 'entries')} signed")]
 
 
 # ── contracts and register ───────────────────────────────────────────────────────────────────────────────────────────────────

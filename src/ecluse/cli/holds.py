@@ -77,8 +77,8 @@ def hold(
     if target == "-":
         target = sys.stdin.readline().strip()
     if scope is Scope.PERSON:
-        _require_subject(installation, target)
-    span = _instant("--from", begins), _instant("--until", until)
+        require_subject(installation, target)
+    span = read_instant("--from", begins), read_instant("--until", until)
     if span[1] is not None and span[1] <= (span[0] or clock.now()):
         raise typer.BadParameter("is not after --from, or past already", param_hint="--until")
     placed, index = _place(installation, scope, target, effect=effect, reason=reason, span=span)
@@ -120,7 +120,7 @@ def _place(
         raise Refusal(f"{scope.value} {target}", "nothing is registered under that id", _WHERE_LISTED[scope]) from None
 
 
-def _require_subject(installation: Installation, target: str) -> None:
+def require_subject(installation: Installation, target: str) -> None:
     """Refuse what is no subject_ref of this register: it would hold nobody. The text is not repeated."""
     from ecluse.cli.edge import Refusal
     from ecluse.cli.reach import register_map
@@ -133,7 +133,7 @@ def _require_subject(installation: Installation, target: str) -> None:
         raise Refusal("person", "it is not a subject_ref of this register", f"Write {mapped.id}:KEY") from None
 
 
-def _instant(option: str, text: str | None) -> datetime | None:
+def read_instant(option: str, text: str | None) -> datetime | None:
     """Read an instant with its offset: a time without one is nobody's in particular."""
     if text is None:
         return None

@@ -96,7 +96,8 @@ def _obtain(key: Path | None, generate: Path | None) -> tuple[PublicKey, Path | 
 @client_app.command("add")
 def add_machine(
     processor: Annotated[
-        str | None, typer.Argument(help="Whose machine it is; leave it out with --scheduler.", show_default=False)
+        str | None,
+        typer.Argument(help="Whose machine it is; left out with --scheduler, --portal or --auditor.", show_default=False),
     ] = None,
     *,
     label: Annotated[str, typer.Option(help="What the machine is called.")],
@@ -105,24 +106,35 @@ def add_machine(
     scheduler: Annotated[
         bool, flag("--scheduler", help="The controller's own machine, which may send schedules and nothing else.")
     ] = False,
+    portal: Annotated[
+        bool, flag("--portal", help="The controller's site for persons, which may ask who saw a person's data and nothing else.")
+    ] = False,
+    auditor: Annotated[
+        bool, flag("--auditor", help="An auditor's machine, which may read the log's entries and nothing else.")
+    ] = False,
     folder: Dir = None,
     as_json: Json = False,
 ) -> None:
     """Register a machine with its first key. The processor should make its own pair and send you the public half (--key)."""
     from ecluse.cli.reach import load
 
-    if scheduler == (processor is not None):
-        raise typer.BadParameter("say one of PROCESSOR and --scheduler", param_hint="PROCESSOR / --scheduler")
+    roles = [role for role, said in (("scheduler", scheduler), ("portal", portal), ("auditor", auditor)) if said]
+    if len(roles) + (processor is not None) != 1:
+        raise typer.BadParameter(
+            "say one of PROCESSOR, --scheduler, --portal and --auditor",
+            param_hint="PROCESSOR / --scheduler / --portal / --auditor",
+        )
     screen, installation = Screen(as_json=as_json), load(folder)
     public, written = _obtain(key, generate)
     with _kept_if_registered(written):
-        client, index, vkey = _register(installation, processor, label, public)
+        client, index, vkey = _register(installation, processor, label, public, roles[0] if roles else "processor")
     screen.say(f"Client {client} is registered (entry {index}).", style="green")
     _hand_over(screen, installation, client, public, vkey, written)
     screen.answer(
         {
             "client": client,
             "processor": processor,
+            "role": roles[0] if roles else "processor",
             "thumbprint": public.thumbprint,
             "index": index,
             "public_url": installation.settings.public_url,
@@ -143,7 +155,9 @@ def _kept_if_registered(written: Path | None) -> Iterator[None]:
         raise
 
 
-def _register(installation: Installation, processor: str | None, label: str, public: PublicKey) -> tuple[str, int, str]:
+def _register(
+    installation: Installation, processor: str | None, label: str, public: PublicKey, role: str
+) -> tuple[str, int, str]:
     """Register the machine; return its id, the index of its entry and the log's verifier key."""
     from ecluse.cli.reach import actor, on_log
     from ecluse.cli.store import log_there
@@ -153,7 +167,9 @@ def _register(installation: Installation, processor: str | None, label: str, pub
     from ecluse.install import LOG_ID
 
     async def work(connection: Connection) -> tuple[str, int, str]:
-        client, sealed = await add_client(connection, log_id=LOG_ID, processor=processor, label=label, key=public, actor=actor())
+        client, sealed = await add_client(
+            connection, log_id=LOG_ID, processor=processor, label=label, key=public, actor=actor(), role=role
+        )
         log = await log_there(connection, LOG_ID)
         return client, sealed.index, log["vkey"] if log is not None else ""
 
@@ -202,7 +218,7 @@ def list_clients(
         [
             (
                 row["id"],
-                row["processor_id"] or "(scheduler)",
+                row["processor_id"] or f"({row['role']})",
                 row["label"],
                 row["thumbprint"] or "",
                 row["alg"] or "",

@@ -28,6 +28,15 @@ Json: TypeAlias = Annotated[
     flag("--json", callback=_remember, help="Answer with one JSON object on standard output; notices go to standard error."),
 ]
 Yes: TypeAlias = Annotated[bool, flag("--yes", help="Do it without asking.")]
+LogName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        metavar="NAME",
+        help="Another log than the one written now, by its short name.",
+        show_default="the one written now",
+    ),
+]
 RegisterFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -122,7 +122,7 @@ def rotate_fingerprint(
 
 @rotate_app.command("database")
 def rotate_database(
-    role: Annotated[str, typer.Argument(help="Whose password: app, jobs, reader, owner or register.")],
+    role: Annotated[str, typer.Argument(help="Whose password: app, jobs, reader, usage, owner or register.")],
     *,
     prepare: Annotated[
         bool,

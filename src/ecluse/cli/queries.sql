@@ -1,11 +1,20 @@
 -- What the command line lists. All of it is read with the gate's own role.
 
 -- name: log_there(log_id)
--- The log's names, its head and the database's clock; no row before `ledger init`.
-select g.name, g.origin, g.vkey, h.size, h.control_seq, h.last_at, ecluse.clock() as now
+-- The names of the log that is written now, its head and the database's clock; no row before `ledger init`.
+select g.id, g.name, g.origin,
+  (select y.vkey from ecluse.ledger_key y where y.log_id = g.id and y.until_size is null order by y.from_size desc limit 1) as vkey,
+  h.size, h.control_seq, h.last_at, ecluse.clock() as now
 from ecluse.ledger_log g
 join ecluse.ledger_head h on h.log_id = g.id
-where g.id = :log_id::smallint;
+where g.id = ecluse.current_log(:log_id::smallint);
+
+-- name: succession(log_id)
+-- Which log this one took the place of.
+select g.origin, s.size, s.signed_size, s.succeeded_at
+from ecluse.ledger_succession s
+join ecluse.ledger_log g on g.id = s.predecessor
+where s.log_id = :log_id::smallint;
 
 -- name: processors()
 -- Each processor with its contract in force and how many of each thing it has.

@@ -18,6 +18,7 @@ from ecluse.contracts import ContractInvalid
 from ecluse.db import LOST, Connection, DatabaseUnavailable
 from ecluse.errors import ConfigurationError
 from ecluse.install import LOG_ID, Databases
+from ecluse.ledger.serve import current_log, query
 from ecluse.register import AttributeType, RegisterMap, parse_register
 from ecluse.settings import Installation
 
@@ -87,6 +88,18 @@ async def require_log(connection: Connection) -> None:
     """Refuse to go on where the log was never opened."""
     if await log_there(connection, LOG_ID) is None:
         raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
+
+
+async def log_chosen(connection: Connection, name: str | None) -> int:
+    """Return the number of the log of that short name; None: of the one that is written now."""
+    number: int | None = (
+        await connection.fetchval(query("log_named"), name) if name is not None else await current_log(connection, LOG_ID)
+    )
+    if number is None:
+        raise ConfigurationError(
+            "--log", "there is no log of that name", "Name main, or one that took its place: main-2, main-3 …"
+        )
+    return number
 
 
 async def with_connection(

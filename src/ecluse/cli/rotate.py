@@ -27,6 +27,7 @@ ROLES: Final = {
     "app": "ecluse_app",
     "jobs": "ecluse_jobs",
     "reader": "ecluse_reader",
+    "usage": "ecluse_usage",
     "owner": "ecluse_owner",
     "register": REGISTER_ROLE,
 }

@@ -265,6 +265,7 @@ def serve(
     """Open the gate: serve until Ctrl-C or SIGTERM. Events go to standard error, one JSON line each."""
     from ecluse import install
     from ecluse.cli.reach import load, translated
+    from ecluse.listen import require_free_port
 
     screen = Screen(as_json=as_json)
     installation = load(folder, host=host, port=port, public_url=public_url)
@@ -272,7 +273,7 @@ def serve(
         installation = load(folder, host=host, port=port, public_url=f"http://127.0.0.1:{port}")
     settings = installation.settings
     _require_databases(settings, evaluation=evaluation)
-    _require_free_port(settings.host, settings.port)
+    require_free_port(settings.host, settings.port)
 
     def ready() -> None:
         screen.say(
@@ -305,20 +306,3 @@ def _flush() -> None:
     import sys
 
     sys.stdout.flush()
-
-
-def _require_free_port(host: str, port: int) -> None:
-    """Refuse a port that another program has, before anything is opened."""
-    import socket
-
-    from ecluse.errors import ConfigurationError
-
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(found[0], socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(found[4])
-    except OSError as taken:
-        raise ConfigurationError(
-            f"{host}:{port}", f"can't listen there ({taken.strerror})", "Choose another --host or --port"
-        ) from taken

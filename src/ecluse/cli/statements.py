@@ -20,10 +20,16 @@ from ecluse.disclosure.door import GATHER
 from ecluse.disclosure.plan import OPENINGS
 from ecluse.disclosure.store import DUE, NOTE
 from ecluse.disclosure.terms import _CONTRACTS, _HOLDS, _TEXTS
+from ecluse.identity.service import _STANDING
+from ecluse.ledger.erase import _LOGS, SEAL_ERASURE, SLICE
+from ecluse.ledger.erase import PLAN as PLAN_ERASURE
 from ecluse.ledger.store import CONTROL, HEAD, SEAL
 from ecluse.outcomes.store import _AFTER, _DUE, _RECORD, _SETTLE, ELECT
 from ecluse.schedule.agenda import _CHANGES, _PLACES, _SESSIONS
-from ecluse.web.ledger_api import _UNSIGNED_SINCE
+from ecluse.usage.store import COUNTS_DUE, NOTE_COUNTS, PAPERS, PLAN, PURGE, SHOWN
+from ecluse.usage.store import SEAL as USAGE_SEAL
+from ecluse.web.gateway import _LOGS as _SERVED
+from ecluse.web.ledger_api import _SUCCEEDED, _UNCOSIGNED, _UNSIGNED_SINCE
 
 FUNCTION: Final = "function"
 INDEX: Final = "index"
@@ -76,6 +82,10 @@ THE_DOOR: Final = (
     _probe("roster", "gather", "who holds the session", "select agent_id from ecluse.session_agent where session_id = $1"),
     _probe("person's holds", "gather", "holds on the person",
            "select id, effect from ecluse.hold where scope = 'person' and scope_id = $1 and released_at is null"),
+    _probe("witness policy", "gather", "is there a quorum to reach?",
+           "select quorum_since from ecluse.ledger_policy where log_id = $1 order by version desc limit 1"),
+    _probe("last quorum", "gather", "what had its quorum last", "select size from ecluse.ledger_quorum where log_id = $1 order by size desc limit 1"),
+    _probe("uncosigned entry", "gather", "since when the next entry waits", "select sealed_at from ecluse.ledger_entry where log_id = $1 and index = $2"),
     _probe("key", "gather, seal, sealed_before", "an earlier grant of the same key",
            "select index, entries from ecluse.idempotency where client_id = $1 and endpoint = $2 and key = $3 limit 1"),
     _probe("proof", "seal, spend", "was this proof spent?", "select 1 from ecluse.proof_spent where slot = $1 and digest = $2 limit 1"),
@@ -101,7 +111,7 @@ CONFIGURATION: Final = (
 )  # fmt: skip
 
 READING: Final = (
-    _app("origin", "the start", "the log's name", "select origin from ecluse.ledger_log where id = $1::smallint"),
+    _app("logs", "the start", "the logs that are served, and which of them is written now", _SERVED, WHOLE),
     _app("spend", "each token, each call that moves state", "a single-use proof is spent", "select ecluse.spend($1, $2)", FUNCTION),
     _app("sessions", "/v1/sessions", "a processor's own sessions", _SESSIONS),
     _app("places", "/v1/sessions", "their planned places", _PLACES),
@@ -112,6 +122,8 @@ READING: Final = (
          "else date_trunc('month', ecluse.clock(), 'UTC') end"),
     _app("entry of", "a proof", "where a processor's own decision stands", "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", FUNCTION),
     _app("unsigned since", "/healthz", "the first entry that no checkpoint covers", _UNSIGNED_SINCE, FUNCTION),
+    _app("succeeded", "/healthz", "did another log take this one's place?", _SUCCEEDED, FUNCTION),
+    _app("uncosigned since", "/healthz", "the first entry under no quorum of the witnesses", _UNCOSIGNED, FUNCTION),
     Stated(name="floods due", when="every 15 s", role="ecluse_jobs", purpose="refusals that were only counted", text=DUE, plan=FUNCTION),
     Stated(name="floods noted", when="a flood", role="ecluse_jobs", purpose="one entry for a minute of them", text=NOTE, plan=FUNCTION),
 )  # fmt: skip
@@ -129,12 +141,40 @@ OUTCOMES: Final = (
            text="select ecluse.purge_outcomes()", plan=FUNCTION),
 )  # fmt: skip
 
+USAGE: Final = (
+    Stated(name="plan a look", when="/v1/usage", role="ecluse_usage", purpose="how many lines a person's record has", text=PLAN, plan=FUNCTION),
+    Stated(name="seal a look", when="/v1/usage", role="ecluse_usage", purpose="who looks at whose record, in the ledger before a line leaves",
+           text=USAGE_SEAL, plan=FUNCTION),
+    Stated(name="lines", when="/v1/usage", role="ecluse_usage", purpose="the lines, for a look that is committed", text=SHOWN, plan=FUNCTION),
+    _probe("person's openings", "usage_lines", "what was given of one person",
+           "select index, event from ecluse.opening where subject_ref = $1 and sealed_at >= $2 and sealed_at < $3"),
+    _probe("person's rules", "usage_lines", "what holds lines back", "select until_at from ecluse.usage_deferral where subject_ref = $1"),
+    _app("standing", "each call of the controller's machines", "is the machine there, its key in use, and is it not held?", _STANDING),
+    _app("contracts' words", "/v1/usage", "labels and names in the versions that lines name", PAPERS),
+    Stated(name="counts due", when="each minute", role="ecluse_jobs", purpose="a day whose decisions are to be published", text=COUNTS_DUE,
+           plan=FUNCTION),
+    Stated(name="publish counts", when="each night", role="ecluse_jobs", purpose="the entry that says them", text=NOTE_COUNTS, plan=FUNCTION),
+    Stated(name="purge usage", when="each minute", role="ecluse_jobs", purpose="what has served its time goes", text=PURGE, plan=FUNCTION),
+)  # fmt: skip
+
+ERASURE: Final = (
+    Stated(name="logs", when="each night", role="ecluse_jobs", purpose="the logs, that which is written now last", text=_LOGS, plan=WHOLE),
+    Stated(name="plan erasure", when="each night", role="ecluse_jobs", purpose="what is past its time, and who asked; the head is not locked",
+           text=PLAN_ERASURE, plan=FUNCTION),
+    Stated(name="seal erasure", when="a batch", role="ecluse_jobs", purpose="its entry and tombstones, under the head's lock", text=SEAL_ERASURE,
+           plan=FUNCTION),
+    Stated(name="erase a slice", when="a batch", role="ecluse_jobs", purpose="2,000 rows at most go, without the head's lock", text=SLICE, plan=FUNCTION),
+)  # fmt: skip
+
 LOCKS: Final = (
     (
         "1",
         "ecluse.ledger_head",
         "one row, for update",
-        "seal, control: each batch and each control act; from the clock's reading to the commit",
+        (
+            "seal, control, usage_seal: each batch, each control act, each look; from the clock's reading to the commit. "
+            "control (log:succeed) takes the new log's, then the old one's: nobody else takes two"
+        ),
     ),
     (
         "2",
@@ -155,12 +195,14 @@ LOCKS: Final = (
         "until the transaction ends, never waited for",
         "integrate: one process signs; not on the path of a disclosure",
     ),
+    (
+        "-",
+        "advisory 1701016941, 0",
+        "until the transaction ends, never waited for",
+        "plan_erasure: one process plans, then takes 1 to seal; what it deletes afterwards it deletes without 1, 2,000 rows at a time",
+    ),
 )
 """What is locked, in the order in which it is taken: the head first, always."""
-
-
-_VERIFY: Final = frozenset({"openings_of", "openings_beyond", "entries_beyond", "checkpoints_of", "tile_count"})
-"""What only a reader of the whole log asks."""
 
 
 @cache
@@ -178,11 +220,10 @@ def named(capability: str, when: str, role: str) -> Iterator[Stated]:
         if name.endswith("_cursor") or not query.sql.strip():
             continue
         text = query.sql.strip().rstrip(";")
-        verb, verifies = text.split(None, 1)[0].lower(), capability == "ledger" and name in _VERIFY
+        verb = text.split(None, 1)[0].lower()
         yield Stated(
-            name=name, when="ledger verify" if verifies else when, role="ecluse_reader" if verifies else role,
-            purpose=(query.__doc__ or "").strip().split("\n")[0], text=text,
-            plan=WRITE if verb in {"insert", "update", "delete", "set"} else WHOLE if verifies else INDEX,
+            name=name, when=when, role=role, purpose=(query.__doc__ or "").strip().split("\n")[0], text=text,
+            plan=WRITE if verb in {"insert", "update", "delete", "set"} else INDEX,
         )  # fmt: skip
 
 
@@ -193,6 +234,8 @@ def all_statements() -> dict[str, tuple[Stated, ...]]:
         "The configuration that decisions read": CONFIGURATION,
         "Reading and signing in": READING,
         "Outcomes and their delivery": OUTCOMES,
+        "Who saw my data, and the counts of a day": USAGE,
+        "Forgetting": ERASURE,
         "Signing the log, and reading it": tuple(named("ledger", "each second, or a reader", "ecluse_jobs")),
         "Importing a schedule": tuple(named("schedule", "each import", "ecluse_app")),
     }

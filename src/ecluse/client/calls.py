@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ecluse.client.errors import AnswerInvalid, ReceiptBroken, Unavailable
+from ecluse.client.errors import AnswerInvalid, ReceiptBroken
 from ecluse.client.exchange import Exchange, Exchanger
 from ecluse.client.model import Disclosed, Json, PersonalValues, Place, Proven, Receipt, Session
-from ecluse.client.notes import LogKey, check_inclusion, open_checkpoint
 from ecluse.client.receipts import check_receipt, parse_hash
+from ecluse.client.tree import check_inclusion
+from ecluse.client.trust import Policy, believe
 from ecluse.clock import wire_text
-from ecluse.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +22,7 @@ K = TypeVar("K", str, int, dict, list)  # type: ignore[type-arg]  # the kinds of
 
 
 class Calls(Exchanger):
-    """An exchanger that knows the calls. ``log_key`` is the pinned key of the log, needed by ``proof`` alone."""
-
-    log_key: LogKey | None = None
-    proof_tries: int = 6
+    """An exchanger that knows the calls."""
 
     def disclose(self, appointment: str, agent: str, attributes: Sequence[str]) -> Exchange[Disclosed]:
         """Ask for named attributes of the person of an appointment, for an agent, and check the receipt."""
@@ -41,18 +38,6 @@ class Calls(Exchanger):
         answer = yield from self.call("POST", f"/v1/sessions/{quote(session, safe='')}/sheet", body={"agent": agent}, once=True)
         rows = [_object(row) for row in _member(answer, "disclosures", list)]
         return tuple(read_disclosed(row, _member(row, "appointment", str), agent) for row in rows)
-
-    def proof(self, disclosed: Disclosed) -> Exchange[Proven]:
-        """Fetch and check the log's proof of a disclosure, waiting a little for the next checkpoint if need be."""
-        if self.log_key is None:
-            raise ConfigurationError("log_vkey", "no log key is pinned", "Pass the verifier key the controller gave you.")
-        path = f"/v1/disclosures/{quote(disclosed.disclosure, safe='')}/proof"
-        for attempt in range(self.proof_tries):
-            proven = read_proof((yield from self.call("GET", path)), disclosed.receipt, self.log_key)
-            if proven is not None:
-                return proven
-            yield self.pause(attempt + 2)
-        raise Unavailable("not-yet-signed")
 
     def sessions(self, from_: datetime, to: datetime) -> Exchange[tuple[Session, ...]]:
         """List this processor's sessions that start in ``[from_, to)``."""
@@ -113,21 +98,20 @@ def read_receipt(value: Mapping[str, Json]) -> Receipt:
     )
 
 
-def read_proof(answer: Mapping[str, Json], receipt: Receipt, key: LogKey) -> Proven | None:
-    """Check the log's proof against a receipt and the pinned key; None while the checkpoint is older than the entry."""
+def read_proof(answer: Mapping[str, Json], receipt: Receipt, policy: Policy) -> Proven | None:
+    """Check the log's proof against a receipt and a policy; None while the checkpoint is older than the entry."""
     if (answer.get("log"), answer.get("index")) != (receipt.log, receipt.index):
         raise ReceiptBroken("the proof is of another entry")
     if parse_hash(answer.get("leaf_hash")) != receipt.leaf_hash:
         raise ReceiptBroken("the log holds another entry at this index")
-    note = _member(answer, "checkpoint", str)
-    checkpoint = open_checkpoint(note, key)
-    if checkpoint.origin != receipt.log:
+    head = believe(_member(answer, "checkpoint", str), policy)
+    if head.checkpoint.origin != receipt.log:
         raise ReceiptBroken("the checkpoint is of another log")
-    if checkpoint.size <= receipt.index:
+    if head.checkpoint.size <= receipt.index:
         return None
-    path = [parse_hash(step) for step in _member(answer, "inclusion", list)]
-    check_inclusion(receipt.index, receipt.leaf_hash, path, checkpoint)
-    return Proven(index=receipt.index, leaf_hash=receipt.leaf_hash, checkpoint=checkpoint, note=note)
+    path = tuple(parse_hash(step) for step in _member(answer, "inclusion", list))
+    check_inclusion(receipt.index, receipt.leaf_hash, path, head.checkpoint)
+    return Proven(index=receipt.index, leaf_hash=receipt.leaf_hash, head=head, path=path)
 
 
 def read_session(value: Mapping[str, Json]) -> Session:

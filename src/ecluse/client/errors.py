@@ -7,7 +7,10 @@ ClientError
 ├── NotAuthorised           no token: the client, its key or its clock is not accepted
 ├── Unavailable             nothing was answered after every try; the same call may be made again
 ├── AnswerInvalid           the answer is not what the interface promises
+├── Unproven                a receipt waited too long for its proof: keep it, and ask the controller why
 └── ReceiptBroken           a receipt or proof does not hold: keep it, and tell the controller's data-protection officer
+    ├── QuorumMissing       too few of the witnesses that the policy asks for have signed
+    └── LogForked           the log showed two histories: keep both checkpoints, and tell everybody
 
 No message holds a value out of an answer but its public code.
 """
@@ -20,6 +23,7 @@ from ecluse.errors import EcluseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 class ClientError(EcluseError):
@@ -145,6 +149,32 @@ class ReceiptBroken(ClientError):
     """A receipt or its proof does not hold: keep it and tell the controller."""
 
     code = "receipt-broken"
+
+
+class QuorumMissing(ReceiptBroken):
+    """Fewer witnesses have signed than the policy asks for."""
+
+
+class LogForked(ReceiptBroken):
+    """The log showed two histories: keep both checkpoints and tell the controller and the authority."""
+
+    code = "log-forked"
+
+    def __init__(self, why: str, seen: str, shown: str, kept_in: tuple[Path, ...] = ()) -> None:
+        """Keep the signed notes, the one ``seen`` before and the one ``shown`` now; ``kept_in``: the files that hold them."""
+        super().__init__(why + (f". Both are kept: {', '.join(map(str, kept_in))}" if kept_in else ""))
+        self.seen, self.shown, self.kept_in = seen, shown, kept_in
+
+
+class Unproven(ClientError):
+    """A receipt waited too long for its proof: keep it and ask the controller why."""
+
+    code = "receipt-unproven"
+
+    def __init__(self, last: str) -> None:
+        """Keep the ``last`` trouble, as ``Unavailable`` does; ``closed`` where the client was closed before."""
+        super().__init__(last)
+        self.last = last
 
 
 REFUSALS: Final[Mapping[str, type[Refused]]] = {leaf.code: leaf for leaf in Refused.__subclasses__()}

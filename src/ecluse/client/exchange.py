@@ -152,6 +152,19 @@ class Exchanger:
             raise_problem(answer)
         return read_object(answer.body)
 
+    def fetch(self, url: str) -> Exchange[bytes | None]:
+        """Read a public file, without a token; None where there is none. Raises ``Unavailable``, ``ConfigurationError`` for no address."""
+        if not _is_address(url):
+            raise ConfigurationError(
+                "policy", "the address of a log is no http address", "Take the policy file as it was handed over."
+            )
+        answer = yield from self._attempts(lambda: Send("GET", url, {"Accept": "*/*"}, None))
+        if answer.status in {404, 410}:
+            return None
+        if answer.status != 200:
+            raise errors.Unavailable(problem_code(answer) or f"http-{answer.status}")
+        return answer.body
+
     def pause(self, attempt: int) -> Pause:
         """Return a wait that doubles with each attempt (0 first), up to five seconds, at least half of it, the rest by chance."""
         longest = min(5.0, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 10))
@@ -217,6 +230,14 @@ class Exchanger:
         if held is None:
             raise AssertionError("impossible: a call without a token")
         return held.token
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and url.isascii() and url.isprintable()
 
 
 def read_object(body: bytes) -> dict[str, Json]:

@@ -1,6 +1,7 @@
 """The two fronts, ``Client`` and ``AsyncClient``: they carry out the steps of an exchange over httpx and know nothing else.
 
-Redirects are not followed: a proof is for one address. One front may be shared by threads, or by tasks, of one process.
+Redirects are not followed: a proof is for one address. One front may be shared by threads, or by tasks, of one process. Proofs in the
+background are one thread's, or one task's, work, begun with the first receipt and ended by ``close``.
 """
 
 from __future__ import annotations
@@ -8,27 +9,32 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import httpx
 
 from ecluse import clock, ids
-from ecluse.client.calls import Calls
 from ecluse.client.credential import Credential
 from ecluse.client.exchange import Answer, Exchange, Lost, NeedToken, Pause, Reply, Send
-from ecluse.client.notes import parse_vkey
+from ecluse.client.pins import Pins
+from ecluse.client.proving import Proofs, Proving
 from ecluse.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ecluse.client.model import Disclosed, Json, Proven, Session
+    from ecluse.client.model import Disclosed, Head, Json, Proven, Session
+    from ecluse.client.proving import Report
+    from ecluse.client.trust import Policy
 
 T = TypeVar("T")
 TIMEOUT_SECONDS: Final = 10.0
 TRIES: Final = 4  # the gate answers a grant again at most five times
+AGAIN_SECONDS: Final = 10.0
+"""After which receipts that the gate had no proof for are tried again in the background."""
 
 
 class _Front:
@@ -40,20 +46,30 @@ class _Front:
         client_id: str,
         key_file: str | Path,
         *,
-        log_vkey: str | None = None,
-        tries: int = TRIES,
-        unsafe_plain_http: bool = False,
+        policy: Policy | None,
+        proofs: Proofs | str,
+        report: Report | None,
+        pins: str | Path | None,
+        tries: int,
+        unsafe_plain_http: bool,
     ) -> None:
-        """Load the key and pin the log's; nothing is sent yet. Raises ``ConfigurationError``."""
+        """Load the key and take the policy; nothing is sent yet. Raises ``ConfigurationError``."""
         credential = Credential.from_file(client_id, Path(key_file))
-        self._calls = Calls(
+        if proofs not in set(Proofs):
+            raise ConfigurationError("proofs", "it is no time for proofs", f"Say one of {', '.join(Proofs)}.")
+        wanted = Proofs(proofs)
+        if policy is None and (wanted is not Proofs.ON_REQUEST or pins is not None):
+            raise ConfigurationError("policy", "without it no proof can be checked", "Pass the policy the controller gave you.")
+        if (wanted is Proofs.BACKGROUND) != (report is not None):
+            raise ConfigurationError(
+                "report", "it goes with proofs in the background, and only with them", "Pass both or neither."
+            )
+        self._calls = Proving(
             credential, base_url, tries=tries, now=clock.now, draw=ids.random_bytes, unsafe_plain_http=unsafe_plain_http
         )
-        if log_vkey is not None:
-            try:
-                self._calls.log_key = parse_vkey(log_vkey)
-            except ValueError as bad:
-                raise ConfigurationError("log_vkey", str(bad), "Copy the whole line the controller gave you.") from None
+        kept = None if policy is None else Pins(policy, None if pins is None else Path(pins))
+        self._calls.trust(policy, kept, wanted, report)
+        self._closing = False
 
 
 class Client(_Front):
@@ -65,16 +81,27 @@ class Client(_Front):
         client_id: str,
         key_file: str | Path,
         *,
-        log_vkey: str | None = None,
+        policy: Policy | None = None,
+        proofs: Proofs | str = Proofs.ON_REQUEST,
+        report: Report | None = None,
+        pins: str | Path | None = None,
         tries: int = TRIES,
         timeout_seconds: float = TIMEOUT_SECONDS,
         unsafe_plain_http: bool = False,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Be ``client_id`` at the gate of ``base_url``; ``log_vkey`` pins the log's key and is needed by ``proof``."""
-        super().__init__(base_url, client_id, key_file, log_vkey=log_vkey, tries=tries, unsafe_plain_http=unsafe_plain_http)
+        """Be ``client_id`` at the gate of ``base_url``.
+
+        ``policy``: whom proofs are believed from; ``proofs``: when receipts are proven; ``report``: whom those in the background are
+        reported to; ``pins``: a folder that keeps the newest head seen of the log, so that the next process goes on from there.
+        """
+        super().__init__(
+            base_url, client_id, key_file, policy=policy, proofs=proofs, report=report, pins=pins, tries=tries, unsafe_plain_http=unsafe_plain_http
+        )  # fmt: skip
         self._http = httpx.Client(timeout=timeout_seconds, transport=transport)
-        self._one_token = threading.Lock()
+        self._one_token, self._one_worker = threading.Lock(), threading.Lock()
+        self._wake = threading.Event()
+        self._worker: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Use as a context: connections are closed at its end."""
@@ -85,20 +112,31 @@ class Client(_Front):
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Wait some seconds for proofs in the background, report those that did not come, and close the connections."""
+        with self._one_worker:
+            self._closing = True
+            worker = self._worker
+        self._wake.set()
+        if worker is not None:
+            worker.join()
         self._http.close()
+        self._calls.give_up()  # where a report raised, the worker ended before its work
 
     def disclose(self, appointment: str, agent: str, attributes: Sequence[str]) -> Disclosed:
         """Ask for named attributes of the person of an appointment, for an agent; raise ``Refused`` if the gate refuses."""
-        return self._run(self._calls.disclose(appointment, agent, attributes))
+        return self._followed(self._run(self._calls.disclose(appointment, agent, attributes)))
 
     def sheet(self, session: str, agent: str) -> tuple[Disclosed, ...]:
         """Ask for a session's sheet of names."""
-        return self._run(self._calls.sheet(session, agent))
+        return self._followed(self._run(self._calls.sheet(session, agent)))
 
     def proof(self, disclosed: Disclosed) -> Proven:
-        """Fetch the log's proof of a disclosure and check it with the pinned key; raise ``ReceiptBroken`` if it fails."""
-        return self._run(self._calls.proof(disclosed))
+        """Fetch the log's proof of a disclosure and check it by the policy; raise ``ReceiptBroken`` if it fails, ``LogForked`` at worst."""
+        return self._run(self._calls.prove(self._calls.pending(disclosed)))
+
+    def head(self, origin: str) -> Head:
+        """Read the public checkpoint of a log that the policy names; raise ``LogForked`` if it does not fit those seen before."""
+        return self._run(self._calls.public_head(origin))
 
     def sessions(self, from_: datetime, to: datetime) -> tuple[Session, ...]:
         """List the sessions that start in ``[from_, to)``."""
@@ -125,6 +163,25 @@ class Client(_Front):
     def budget(self) -> dict[str, Json]:
         """Read what is left of the contract's ceilings."""
         return self._run(self._calls.budget())
+
+    def _followed(self, answered: T) -> T:
+        """Have the worker look for receipts that wait, and begin it with the first."""
+        with self._one_worker:
+            if self._calls.waiting and not self._closing and (self._worker is None or not self._worker.is_alive()):
+                self._worker = threading.Thread(target=self._work, name="ecluse-proofs", daemon=True)
+                self._worker.start()
+        self._wake.set()
+        return answered
+
+    def _work(self) -> None:
+        """Prove what waits, and what waits again, until the client closes."""
+        while True:
+            self._wake.clear()
+            self._run(self._calls.settle())
+            if self._closing:
+                self._calls.give_up()
+                return
+            self._wake.wait(AGAIN_SECONDS if self._calls.waiting else None)
 
     def _run(self, exchange: Exchange[T]) -> T:
         reply: Reply = None
@@ -159,16 +216,27 @@ class AsyncClient(_Front):
         client_id: str,
         key_file: str | Path,
         *,
-        log_vkey: str | None = None,
+        policy: Policy | None = None,
+        proofs: Proofs | str = Proofs.ON_REQUEST,
+        report: Report | None = None,
+        pins: str | Path | None = None,
         tries: int = TRIES,
         timeout_seconds: float = TIMEOUT_SECONDS,
         unsafe_plain_http: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Be ``client_id`` at the gate of ``base_url``; ``log_vkey`` pins the log's key and is needed by ``proof``."""
-        super().__init__(base_url, client_id, key_file, log_vkey=log_vkey, tries=tries, unsafe_plain_http=unsafe_plain_http)
+        """Be ``client_id`` at the gate of ``base_url``.
+
+        ``policy``: whom proofs are believed from; ``proofs``: when receipts are proven; ``report``: whom those in the background are
+        reported to; ``pins``: a folder that keeps the newest head seen of the log, so that the next process goes on from there.
+        """
+        super().__init__(
+            base_url, client_id, key_file, policy=policy, proofs=proofs, report=report, pins=pins, tries=tries, unsafe_plain_http=unsafe_plain_http
+        )  # fmt: skip
         self._http = httpx.AsyncClient(timeout=timeout_seconds, transport=transport)
         self._one_token = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Use as a context: connections are closed at its end."""
@@ -179,20 +247,31 @@ class AsyncClient(_Front):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
+        """Wait some seconds for proofs in the background, report those that did not come, and close the connections."""
+        self._closing = True
+        self._wake.set()
+        try:
+            if self._worker is not None:
+                await self._worker
+        finally:
+            await self._http.aclose()
+            self._calls.give_up()  # where a report raised, the worker ended before its work
 
     async def disclose(self, appointment: str, agent: str, attributes: Sequence[str]) -> Disclosed:
         """Ask for named attributes of the person of an appointment, for an agent; raise ``Refused`` if the gate refuses."""
-        return await self._run(self._calls.disclose(appointment, agent, attributes))
+        return self._followed(await self._run(self._calls.disclose(appointment, agent, attributes)))
 
     async def sheet(self, session: str, agent: str) -> tuple[Disclosed, ...]:
         """Ask for a session's sheet of names."""
-        return await self._run(self._calls.sheet(session, agent))
+        return self._followed(await self._run(self._calls.sheet(session, agent)))
 
     async def proof(self, disclosed: Disclosed) -> Proven:
-        """Fetch the log's proof of a disclosure and check it with the pinned key; raise ``ReceiptBroken`` if it fails."""
-        return await self._run(self._calls.proof(disclosed))
+        """Fetch the log's proof of a disclosure and check it by the policy; raise ``ReceiptBroken`` if it fails, ``LogForked`` at worst."""
+        return await self._run(self._calls.prove(self._calls.pending(disclosed)))
+
+    async def head(self, origin: str) -> Head:
+        """Read the public checkpoint of a log that the policy names; raise ``LogForked`` if it does not fit those seen before."""
+        return await self._run(self._calls.public_head(origin))
 
     async def sessions(self, from_: datetime, to: datetime) -> tuple[Session, ...]:
         """List the sessions that start in ``[from_, to)``."""
@@ -219,6 +298,24 @@ class AsyncClient(_Front):
     async def budget(self) -> dict[str, Json]:
         """Read what is left of the contract's ceilings."""
         return await self._run(self._calls.budget())
+
+    def _followed(self, answered: T) -> T:
+        """Have the worker look for receipts that wait, and begin it with the first."""
+        if self._calls.waiting and not self._closing and (self._worker is None or self._worker.done()):
+            self._worker = asyncio.create_task(self._work(), name="ecluse-proofs")
+        self._wake.set()
+        return answered
+
+    async def _work(self) -> None:
+        """Prove what waits, and what waits again, until the client closes."""
+        while True:
+            self._wake.clear()
+            await self._run(self._calls.settle())
+            if self._closing:
+                self._calls.give_up()
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), AGAIN_SECONDS if self._calls.waiting else None)
 
     async def _run(self, exchange: Exchange[T]) -> T:
         reply: Reply = None

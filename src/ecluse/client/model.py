@@ -53,7 +53,10 @@ class Receipt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Disclosed:
-    """One person's attributes, as granted for one appointment to one agent; withheld ones are in ``forms`` only."""
+    """One person's attributes, as granted for one appointment to one agent; withheld ones are in ``forms`` only.
+
+    ``proven``: the log's proof, where the client is set to fetch it at once and the gate could give it.
+    """
 
     disclosure: str
     appointment: str
@@ -62,6 +65,16 @@ class Disclosed:
     forms: dict[str, str]
     window_closes_at: datetime
     receipt: Receipt
+    proven: Proven | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pending:
+    """A receipt that waits for its proof: no value of the person is in it. ``since``: when it was given."""
+
+    disclosure: str
+    receipt: Receipt
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +100,17 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """A key that signs checkpoints, a log's or a witness's: what was handed over, not what somebody says today."""
+
+    name: str
+    key_id: bytes
+    public_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A signed head of the log: ``root`` (32 bytes) over the first ``size`` entries."""
+    """A head of the log: ``root`` (32 bytes) over the first ``size`` entries."""
 
     origin: str
     size: int
@@ -96,10 +118,20 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """A checkpoint whose signatures were checked. ``cosigned_at``: the witnesses that are known and saw it, in seconds since 1970."""
+
+    checkpoint: Checkpoint
+    note: str = field(repr=False)
+    signed_by: tuple[Key, ...]
+    cosigned_at: dict[Key, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Proven:
-    """An entry shown to be in the log that ``checkpoint`` heads; ``note`` is the signed text, worth keeping."""
+    """An entry shown to be in the log that ``head`` heads; ``path``: the inclusion proof, leaf side first."""
 
     index: int
     leaf_hash: bytes
-    checkpoint: Checkpoint
-    note: str = field(repr=False)
+    head: Head
+    path: tuple[bytes, ...] = field(repr=False)

@@ -1,6 +1,6 @@
 """Checking a receipt without asking anyone: opening -> digests -> ``c`` -> leaf -> leaf hash, and each value against its digest.
 
-Standard: docs/decisions/0001-formats.md, leaf version 1; RFC 8785 for values, RFC 6962 §2.1 for the node rule. Written apart from
+Standard: docs/decisions/0001-formats.md, leaf version 1, and 0005-witnessed-ledger.md; RFC 8785 for values, RFC 6962 §2.1 for the node rule. Written apart from
 the server on purpose: a processor, or a judge, checks what the server says with code that shares none of its own. Pure.
 
     digest  = SHA-256("ecluse/1/" || name || 0x00 || salt[32] || JCS(value))        node = SHA-256(0x01 || left || right)
@@ -19,11 +19,22 @@ import rfc8785
 from ecluse.client.errors import ReceiptBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from ecluse.client.model import Disclosed, Json, Receipt
+    from ecluse.client.model import Disclosed, Json
 
 GRANTS: Final = frozenset({"disclosure:person:granted", "disclosure:sheet:granted"})
+REFUSALS: Final = frozenset({"disclosure:person:refused", "disclosure:person:undetermined", "disclosure:sheet:refused"})
+_WHO: Final = ("at", "event", "disclosure", "processor", "client", "agent", "assurance", "appointment", "subject", "purpose")
+_OF_GRANTS: Final = (*_WHO, "legal_basis", "contract", "forms", "values", "fingerprints", "rules", "interval")
+_OF_REFUSALS: Final = (*_WHO, "contract", "attributes", "reason", "reasons")
+LOOK: Final = "usage:person:shown"
+LAYOUTS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(GRANTS, _OF_GRANTS),
+    **dict.fromkeys(REFUSALS, _OF_REFUSALS),
+    LOOK: ("at", "event", "client", "subject", "detail", "count"),
+}
+"""The fields of an entry by its event, in their order; a later version may add some at the end."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _HOUR: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\dZ", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z_]*")
@@ -36,46 +47,63 @@ def check_receipt(disclosed: Disclosed) -> None:
     1 the opening leads to the leaf hash; 2 it speaks of this disclosure, appointment and agent; 3 of these attributes in
     these forms; 4 of these values. It does not show that the entry is in the log: the log's proof does.
     """
-    shown = open_receipt(disclosed.receipt)  # 1
-    if shown.get("event") not in GRANTS:  # 2
+    receipt = disclosed.receipt
+    leaf_hash, shown = open_entry(receipt.opening)
+    if leaf_hash != receipt.leaf_hash:  # 1
+        raise ReceiptBroken("the opening does not lead to the leaf hash")
+    if shown["event"] not in GRANTS:  # 2
         raise ReceiptBroken("the entry is not a grant")
     for name in ("disclosure", "appointment", "agent"):
         if shown.get(name) != getattr(disclosed, name):
             raise ReceiptBroken(f"the entry is of another {name}")
     if shown.get("forms") != disclosed.forms:  # 3
         raise ReceiptBroken("the entry names other attributes or forms")
-    digests, salts = shown.get("values"), disclosed.receipt.value_salts  # 4
-    if not isinstance(digests, dict) or not set(digests) == set(disclosed.subject) == set(salts):
+    check_values(shown.get("values"), receipt.value_salts, disclosed.subject)  # 4
+
+
+def check_values(digests: Json, salts: Mapping[str, bytes], values: Mapping[str, Json]) -> None:
+    """Check that an entry's ``values`` are the digests of exactly these values; raise ``ReceiptBroken``."""
+    if not isinstance(digests, dict) or not set(digests) == set(values) == set(salts):
         raise ReceiptBroken("the entry is of other values")
-    for name, value in disclosed.subject.items():
+    for name, value in values.items():
         if digests[name] != value_digest(name, salts[name], value).hex():
             raise ReceiptBroken("a value is not the one the entry commits to")
 
 
-def open_receipt(receipt: Receipt) -> dict[str, Json]:
-    """Return the fields that an opening shows, once it leads to the leaf hash; raise ``ReceiptBroken`` if it does not."""
-    opening = receipt.opening
+def open_entry(opening: Mapping[str, Json]) -> tuple[bytes, dict[str, Json]]:
+    """Return an opening's leaf hash, and the fields that it shows: 1 its form; 2 the leaf; 3 the hour; 4 each field in its place.
+
+    Raises ``ReceiptBroken``. Without 4 an entry could hold two fields of one name, and show each holder another.
+    """
+    hour, fields = opening.get("h"), opening.get("fields")  # 1
     if (
         set(opening) != {"v", "k", "h", "fields"}
         or type(opening["v"]) is not int
-        or opening["v"] != 1
-        or opening["k"] != "decision"
+        or (opening["v"], opening["k"]) != (1, "decision")
     ):
         raise ReceiptBroken("the opening is not of a decision, version 1")
-    hour, fields = opening["h"], opening["fields"]
     if not isinstance(hour, str) or _HOUR.fullmatch(hour) is None or not isinstance(fields, list):
         raise ReceiptBroken("the opening is not of a decision, version 1")
     if not 0 < len(fields) <= _MAX_FIELDS:
         raise ReceiptBroken("the opening has no fields or too many")
     shown: dict[str, Json] = {}
-    digests = [_digest_of(entry, shown) for entry in fields]
-    leaf = f'{{"c":"{root_of(digests).hex()}","h":"{hour}","k":"decision","v":1}}'.encode("ascii")
-    if sha256(b"\0" + leaf).digest() != receipt.leaf_hash:
-        raise ReceiptBroken("the opening does not lead to the leaf hash")
+    places: dict[str, int] = {}
+    digests = []
+    for place, entry in enumerate(fields):
+        digests.append(_digest_of(entry, shown))
+        places |= dict.fromkeys(shown.keys() - places.keys(), place)
+    leaf = f'{{"c":"{root_of(digests).hex()}","h":"{hour}","k":"decision","v":1}}'.encode("ascii")  # 2
     at = shown.get("at")
-    if not isinstance(at, str) or at[:13] + "Z" != hour:
+    if not isinstance(at, str) or at[:13] + "Z" != hour:  # 3
         raise ReceiptBroken("the entry's hour is not that of its instant")
-    return shown
+    event = shown.get("event")
+    layout = LAYOUTS.get(event) if isinstance(event, str) else None  # 4
+    if layout is None:
+        raise ReceiptBroken("the entry does not say that it is about a person's data")
+    for name, place in places.items():
+        if (layout.index(name) if name in layout else max(place, len(layout))) != place:
+            raise ReceiptBroken("a field does not stand in its place")
+    return sha256(b"\0" + leaf).digest(), shown
 
 
 def field_digest(name: str, salt: bytes, value: Json) -> bytes:

@@ -19,6 +19,7 @@ from ecluse.ids import AgentId, HoldId, is_id, is_name, new_id
 from ecluse.ledger.errors import ControlRefused, LedgerStale
 from ecluse.ledger.fields import Event
 from ecluse.ledger.service import Control, seal_control
+from ecluse.ledger.store import read_head
 from ecluse.register import AttributeType, RegisterMap, SubjectRefInvalid, parse_subject_ref
 
 SCOPES: Final = ("processor", "client", "agent", "contract", "person")
@@ -71,7 +72,7 @@ async def apply_contract(
     processor, digest = contract.processor.id, contract_hash(text)
     for _ in range(_TRIES):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            seq = await connection.fetchval("select control_seq from ecluse.ledger_head where log_id = $1::smallint", log_id)
+            seq = (await read_head(connection, log_id)).control_seq
             known = await connection.fetchval("select true from ecluse.processor where id = $1", processor)
             version, before = await current_contract(connection, processor, attributes)
         if not known:

@@ -7,11 +7,13 @@ Each of these must hold, or it is a surprise:
 3  a lost answer was redelivered from its first entry; a colleague of another room is marked in the entry
 4  nothing was granted to the suspended client between the hold's entry and its release
 5  every entry, opening, tile and checkpoint checks, and the last signed checkpoint is of that very tree
+6  every witness of the policy cosigned that checkpoint
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import msgspec
 
@@ -54,7 +56,7 @@ class StepCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. ``checkpoint``: the signed note at the end of the day."""
+    """All of it. ``checkpoint``: the signed note at the end of the day; ``witnesses``: who cosigned it, in words."""
 
     agency: AgencyFacts
     run: RunFacts
@@ -62,15 +64,18 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally
     ledger: LedgerCheck
     checkpoint: str
+    witnesses: tuple[str, ...]
     receipts: int
     proofs: int
     example: Example
     surprises: tuple[Surprise, ...]
 
 
-def account_of(day: Day, tally: Tally, ledger: LedgerCheck, *, agency: AgencyFacts, run: RunFacts) -> Account:
-    """Bring everything together and compare it."""
-    _compare(day, tally, ledger)
+def account_of(
+    day: Day, tally: Tally, ledger: LedgerCheck, *, agency: AgencyFacts, run: RunFacts, witnesses: Mapping[str, str]
+) -> Account:
+    """Bring everything together and compare it. ``witnesses``: who runs each, by its name in the policy."""
+    _compare(day, tally, ledger, witnesses)
     seen = day.journal.seen
     return Account(
         agency=agency,
@@ -82,6 +87,7 @@ def account_of(day: Day, tally: Tally, ledger: LedgerCheck, *, agency: AgencyFac
         tally=tally,
         ledger=ledger,
         checkpoint=day.checkpoint,
+        witnesses=tuple(says for name, says in witnesses.items() if name in day.cosigned_by),
         receipts=seen["receipt"],
         proofs=seen["proof"],
         example=day.example,
@@ -89,7 +95,7 @@ def account_of(day: Day, tally: Tally, ledger: LedgerCheck, *, agency: AgencyFac
     )
 
 
-def _compare(day: Day, tally: Tally, ledger: LedgerCheck) -> None:
+def _compare(day: Day, tally: Tally, ledger: LedgerCheck, witnesses: Mapping[str, str]) -> None:
     """Check what must hold between the processors' view and the ledger's; note what does not."""
     journal = day.journal
     for step in STEPS:  # 1
@@ -106,6 +112,7 @@ def _compare(day: Day, tally: Tally, ledger: LedgerCheck) -> None:
     signed = day.checkpoint.split("\n")[1:3]
     expected = [str(ledger.size), ledger.root_base64]
     _must(journal, "checkpoint", expected=" ".join(expected), found=" ".join(signed))
+    _must(journal, "witnesses", expected=", ".join(sorted(witnesses)), found=", ".join(day.cosigned_by))  # 6
 
 
 def _must(journal: Journal, step: str, *, expected: str, found: str) -> None:

@@ -21,9 +21,11 @@ import uvloop
 from rich.console import Console
 
 from ecluse import clock, install
+from ecluse.client import parse_policy
 from ecluse.contracts.service import add_agent, add_processor, apply_contract
 from ecluse.demo import premises
 from ecluse.demo.account import Account, AgencyFacts, RunFacts, account_of
+from ecluse.demo.child import ChildFailed
 from ecluse.demo.contract_file import ended_before, term_of, write_contract
 from ecluse.demo.day import ACTOR, Day, Desk, live
 from ecluse.demo.firms import firms_for
@@ -32,14 +34,16 @@ from ecluse.demo.options import DemoOptions
 from ecluse.demo.people import load_people
 from ecluse.demo.progress import Line, Progress
 from ecluse.demo.scheduler import Scheduler, ScheduleRefused
-from ecluse.demo.serving import Gate, GateFailed
+from ecluse.demo.serving import Gate
 from ecluse.demo.tally import check_ledger, read_tally, unmapped_columns
 from ecluse.demo.telling import tell
 from ecluse.demo.timetable import CLOSING_IN, closing_session, plan_day, to_csv
+from ecluse.demo.witnesses import Watch
 from ecluse.errors import EcluseError
 from ecluse.identity import generate_private, load_private
 from ecluse.identity.service import add_client
 from ecluse.install import LOG_ID, Databases
+from ecluse.ledger.policies import apply_policy
 from ecluse.register import RegisterMap, parse_register
 from ecluse.register.doctor import Level, diagnose, is_healthy
 from ecluse.register.statement import mapped_columns
@@ -100,6 +104,7 @@ class _Agency:
         self.parties: list[Party] = []
         self.plan: tuple[PlannedSession, ...] = ()
         self.vkey = ""
+        self.policy = b""
         self.scheduler_id = ""
 
     @property
@@ -107,17 +112,22 @@ class _Agency:
         """The gate's address."""
         return self.installation.settings.public_url
 
+    @property
+    def log_url(self) -> str:
+        """Where the log's public files are."""
+        return f"{self.base_url}/ledger/{LOG}"
+
     async def run(self) -> int:
         """Go through the stages; whatever happens, nothing is left running."""
         with _ended_by_signals():
-            await self._load_register()
-            await self._bind_processors()
-            gate = None
+            watch, gate = Watch(self.installation.folder, next(firm for firm in self.firms if firm.part is Part.QUESTIONS)), None
             try:
+                await self._load_register()
+                await self._bind_processors(watch)
                 with self.progress.step(f"The gate, on {self.base_url}"):
                     gate = Gate(self.installation.folder)
                     await gate.ready(self.base_url)
-                account = await self._live_and_check(gate)
+                account = await self._live_and_check(gate, watch)
                 tell(self.console, account)
                 code = _SURPRISED if account.surprises else 0
                 if not self.options.then_exit:
@@ -126,6 +136,7 @@ class _Agency:
             finally:
                 if gate is not None:
                     gate.stop()
+                watch.stop()
 
     async def _load_register(self) -> None:
         """Create both databases and fill the register; its reader may read the mapped columns and nothing else."""
@@ -146,12 +157,15 @@ class _Agency:
                 raise RegisterUnfit("; ".join(f"{one.where}: {one.found}" for one in found if one.level is Level.FAIL))
             line.detail = f"{report.contacts:,} contact rows,"
 
-    async def _bind_processors(self) -> None:
-        """Open the log; add processors, contracts, agents and machines, each a sealed entry."""
-        with self.progress.step(f"The log, {len(self.firms)} processors and their contracts") as line:
+    async def _bind_processors(self, watch: Watch) -> None:
+        """Open the log; put its witnesses in force; add processors, contracts, agents and machines, each a sealed entry."""
+        with self.progress.step(f"The log, its two witnesses, {len(self.firms)} processors and their contracts") as line:
             opened = await install.open_log(self.installation, self.reached, name=LOG, origin=ORIGIN, actor=ACTOR)
             index = opened.index
             async with self._app() as app:
+                self.vkey = await app.fetchval("select vkey from ecluse.ledger_log where id = $1::smallint", LOG_ID)
+                self.policy = await watch.agree(self.vkey, self.log_url)
+                await apply_policy(app, log_id=LOG_ID, raw=self.policy, actor=ACTOR)
                 for number, firm in enumerate(self.firms, start=1):
                     self.parties.append(await self._bind(app, firm, number))
                 key_file = self._new_key("scheduler")
@@ -160,7 +174,6 @@ class _Agency:
                     app, log_id=LOG_ID, processor=None, label="planning software", key=key, actor=ACTOR
                 )
                 index = last.index
-                self.vkey = await app.fetchval("select vkey from ecluse.ledger_log where id = $1::smallint", LOG_ID)
             line.detail = f"{index + 1} sealed entries,"
 
     async def _bind(self, app: asyncpg.Connection[asyncpg.Record], firm: Firm, number: int) -> Party:
@@ -191,7 +204,7 @@ class _Agency:
         """Return the controller's day."""
         return clock.now().astimezone(self.installation.settings.zone).date()
 
-    async def _live_and_check(self, gate: Gate) -> Account:
+    async def _live_and_check(self, gate: Gate, watch: Watch) -> Account:
         """Import the schedule, let the day pass, check the ledger, and write everything down."""
         scheduler = Scheduler(self.base_url, self.scheduler_id, self.installation.folder / "clients" / "scheduler.pem")
         try:
@@ -201,13 +214,13 @@ class _Agency:
                     line.detail = f"{len(self.plan)} sessions, {places} places,"
                 with self.progress.step("A working day, through the HTTP door") as line:
                     desk = Desk(scheduler, app, self.plan)
-                    day = await live(self.parties, self.plan, desk, base_url=self.base_url, vkey=self.vkey)
+                    day = await live(self.parties, self.plan, desk, base_url=self.base_url, policy=parse_policy(self.policy))
                     line.detail = f"{sum(day.journal.seen.values()):,} steps,"
         finally:
             await scheduler.close()
         with self.progress.step("The whole ledger, recomputed entry by entry"):
-            account = await self._account(day, places, gate)
-        premises.finish(self.installation.folder, self._demo_file())
+            account = await self._account(day, places, gate, watch)
+        premises.finish(self.installation.folder, self._demo_file(watch))
         text = msgspec.json.format(msgspec.json.encode(account), indent=2).decode()
         install.write_secret(self.installation.folder / premises.ACCOUNT_JSON, text + "\n")
         return account
@@ -233,7 +246,7 @@ class _Agency:
                 await self._apply(app, write_contract(firm, number, ended_before(self._today())), firm)
         return imported.counts["places_new"]
 
-    async def _account(self, day: Day, places: int, gate: Gate) -> Account:
+    async def _account(self, day: Day, places: int, gate: Gate, watch: Watch) -> Account:
         """Read the ledger back and compare it with what the processors saw."""
         reader = await install.connect(self.installation, self.reached, "ecluse_reader")
         try:
@@ -254,32 +267,35 @@ class _Agency:
                 seconds=self.progress.seconds, day_seconds=day.seconds, memory_bytes=now, memory_most_bytes=most,
                 folder=str(self.installation.folder), base_url=self.base_url,
             ),
+            witnesses=watch.says,
         )  # fmt: skip
 
-    def _demo_file(self) -> premises.DemoFile:
+    def _demo_file(self, watch: Watch) -> premises.DemoFile:
         """Describe the installation for scripts."""
         owner = self.installation.secret("db-owner.password")
         reader = self.installation.secret("db-register.password")
         sessions = {party.firm.id: sum(one.processor == party.firm.id for one in self.plan) for party in self.parties}
         return premises.DemoFile(
             base_url=self.base_url,
-            log_url=f"{self.base_url}/ledger/{LOG}",
+            log_url=self.log_url,
             origin=ORIGIN,
             log_vkey=self.vkey,
+            policy_file=str(self.installation.folder / premises.POLICY),
+            witnesses=watch.describe(),
             database_url=with_user(self.reached.database_url, "ecluse_owner", owner),
             register_url=with_user(self.reached.register_url, install.REGISTER_ROLE, reader),
             processors=[premises.describe(party, self.base_url, sessions[party.firm.id]) for party in self.parties],
         )
 
     async def _serve(self, gate: Gate) -> None:
-        """Serve until Ctrl-C. Raises `GateFailed` if the gate ends before."""
+        """Serve until Ctrl-C. Raises `ChildFailed` if the gate ends before."""
         self.console.print("\nServing. [bold]Ctrl-C[/bold] stops the gate and its database; the folder stays.")
         try:
             await gate.ended()
         except asyncio.CancelledError:
             self.console.print("\nStopped.")
             return
-        raise GateFailed(f"The gate ended on its own. See {self.installation.folder / premises.GATE_LOG}")
+        raise ChildFailed(f"The gate ended on its own. See {self.installation.folder / premises.GATE_LOG}")
 
     @asynccontextmanager
     async def _app(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:

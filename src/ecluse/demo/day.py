@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import httpx
 import msgspec
 
-from ecluse.client.notes import open_checkpoint, parse_vkey
+from ecluse.client import Policy
+from ecluse.client.errors import QuorumMissing
+from ecluse.client.trust import believe
 from ecluse.contracts.service import place_hold, release_hold
 from ecluse.db import Connection
 from ecluse.demo.expected import Journal
@@ -40,12 +43,13 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """How the day went: what the processors saw, whom the hold was on, the signed head at its end, a place to try."""
+    """How the day went: what the processors saw, whom the hold was on, the signed head at its end and who cosigned it, a place to try."""
 
     journal: Journal
     seconds: float
     held_client: str
     checkpoint: str
+    cosigned_by: tuple[str, ...]
     proven: int
     example: Example
 
@@ -80,18 +84,18 @@ class Desk:
         return (await read_head(self._connection, LOG_ID)).size
 
 
-async def live(parties: Sequence[Party], plan: Sequence[PlannedSession], desk: Desk, *, base_url: str, vkey: str) -> Day:
+async def live(parties: Sequence[Party], plan: Sequence[PlannedSession], desk: Desk, *, base_url: str, policy: Policy) -> Day:
     """Let the day pass. What surprises is in the journal; only a bug raises."""
     journal, began = Journal(), time.perf_counter()
     offices = [
-        Office(party, (p for p in plan if p.processor == party.firm.id), base_url=base_url, vkey=vkey, journal=journal)
+        Office(party, (p for p in plan if p.processor == party.firm.id), base_url=base_url, policy=policy, journal=journal)
         for party in parties
     ]
     parts = {office.party.firm.part: office for office in offices}
     stage = Stage(base_url=base_url, agency=desk, offices=parts, listed=asyncio.Event())
     try:
         await asyncio.gather(*(_work(office, stage) for office in offices))
-        checkpoint = await _published(await desk.size(), base_url, vkey, journal)
+        checkpoint, cosigned_by = await _published(await desk.size(), base_url, policy, journal)
         await asyncio.gather(*(office.prove() for office in offices))
     finally:
         await asyncio.gather(*(office.close() for office in offices))
@@ -100,6 +104,7 @@ async def live(parties: Sequence[Party], plan: Sequence[PlannedSession], desk: D
         seconds=time.perf_counter() - began,
         held_client=parts[Part.HELD].party.client_id,
         checkpoint=checkpoint,
+        cosigned_by=cosigned_by,
         proven=journal.seen["proof"],
         example=_example(parts[Part.QUESTIONS], parts[Part.HELD]),
     )
@@ -133,15 +138,18 @@ async def _work(office: Office, stage: Stage) -> None:
             stage.listed.set()  # nobody waits for a scene that is over
 
 
-async def _published(size: int, base_url: str, vkey: str, journal: Journal) -> str:
-    """Wait until a signed checkpoint covers ``size`` entries; return its note, checked with the pinned key."""
-    key, deadline = parse_vkey(vkey), time.monotonic() + _LONGEST_WAIT_SECONDS
+async def _published(size: int, base_url: str, policy: Policy, journal: Journal) -> tuple[str, tuple[str, ...]]:
+    """Wait until a checkpoint that the policy believes covers ``size`` entries; return its note, and which witnesses cosigned it."""
+    names, deadline = {one.key: one.name.decode() for one in policy.witnesses}, time.monotonic() + _LONGEST_WAIT_SECONDS
     async with httpx.AsyncClient() as http:
         while True:
             answer = await http.get(f"{base_url}/ledger/main/checkpoint")
-            if answer.status_code == httpx.codes.OK and open_checkpoint(answer.text, key).size >= size:
-                return answer.text
+            if answer.status_code == httpx.codes.OK:
+                with suppress(QuorumMissing):  # its witnesses are being asked
+                    head = believe(answer.text, policy)
+                    if head.checkpoint.size >= size:
+                        return answer.text, tuple(sorted(names[key] for key in head.cosigned_at))
             if time.monotonic() > deadline:
-                journal.surprise("checkpoint", "gate", expected="within a second", found="not published")
-                return ""
+                journal.surprise("checkpoint", "gate", expected="within a second", found="not published, or not cosigned")
+                return "", ()
             await asyncio.sleep(0.1)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ecluse import clock
-from ecluse.client import AsyncClient, ClientError, Disclosed, Place, Refused, Session
+from ecluse.client import AsyncClient, ClientError, Disclosed, Place, Policy, Refused, Session
 from ecluse.demo.expected import GRANTED, Journal, outcome_of
 from ecluse.demo.line import Line
 from ecluse.demo.model import Party, PlannedSession
@@ -22,11 +22,13 @@ _AROUND: Final = timedelta(days=2)
 class Office:
     """One processor at work. ``sessions``: its own of the day, as the gate lists them; ``disclosed``: one answer to prove later."""
 
-    def __init__(self, party: Party, planned: Iterable[PlannedSession], *, base_url: str, vkey: str, journal: Journal) -> None:
+    def __init__(
+        self, party: Party, planned: Iterable[PlannedSession], *, base_url: str, policy: Policy, journal: Journal
+    ) -> None:
         """Load the client's key; nothing is sent yet. ``planned``: what the controller planned for it (who trains which group)."""
         self.party, self.id, self.journal = party, party.firm.id, journal
         self.line = Line()
-        self.client = AsyncClient(base_url, party.client_id, party.key_file, log_vkey=vkey, transport=self.line)
+        self.client = AsyncClient(base_url, party.client_id, party.key_file, policy=policy, transport=self.line)
         self.sessions: tuple[Session, ...] = ()
         self.disclosed: Disclosed | None = None
         self.refused: Refused | None = None
@@ -82,7 +84,7 @@ class Office:
         await asyncio.gather(*(self.ask("second-look", session, place.id) for place in group[::5]))
 
     async def prove(self) -> None:
-        """Have one of the answers proved by the log, and check the proof with the pinned key."""
+        """Have one of the answers proved by the log, and check the proof by the policy: the log's key and both witnesses'."""
         if self.disclosed is None:
             return
         try:

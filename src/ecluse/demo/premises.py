@@ -29,10 +29,12 @@ FEWEST: Final = 100
 DEMO_JSON: Final = "demo.json"
 ACCOUNT_JSON: Final = "account.json"
 GATE_LOG: Final = "gate.log"
+POLICY: Final = "log.policy"
+WITNESSES: Final = "witnesses"
 MARK: Final = "ecluse-demo"
 _UNFINISHED: Final = "demo.unfinished"
-_FOLDERS: Final = ("keys", "state", "contracts", "policies", "clients", "db")
-_FILES: Final = ("ecluse.toml", "register.toml", DEMO_JSON, ACCOUNT_JSON, GATE_LOG, _UNFINISHED)
+_FOLDERS: Final = ("keys", "state", "contracts", "policies", "clients", "db", WITNESSES)
+_FILES: Final = ("ecluse.toml", "register.toml", DEMO_JSON, ACCOUNT_JSON, GATE_LOG, POLICY, _UNFINISHED)
 _MOST_PORT: Final = 65_535
 
 
@@ -53,14 +55,24 @@ class DemoProcessor(msgspec.Struct, frozen=True, kw_only=True):
     sessions_today: int
 
 
+class DemoWitness(msgspec.Struct, frozen=True, kw_only=True):
+    """A witness, for scripts. ``name``: in the policy; ``url``: where it is asked."""
+
+    name: str
+    vkey: str
+    url: str
+
+
 class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
-    """``demo.json``: where everything is. ``database_url`` and ``register_url`` hold passwords."""
+    """``demo.json``: where everything is. ``policy_file``: whom to believe; ``database_url`` and ``register_url`` hold passwords."""
 
     kind: str = MARK
     base_url: str
     log_url: str
     origin: str
     log_vkey: str
+    policy_file: str
+    witnesses: list[DemoWitness]
     database_url: str
     register_url: str
     processors: list[DemoProcessor]

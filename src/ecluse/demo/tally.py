@@ -14,7 +14,7 @@ import msgspec
 from ecluse.db import Connection
 from ecluse.install import LOG_ID
 from ecluse.ledger import Event, fields_of
-from ecluse.ledger.verify import verify_ledger
+from ecluse.ledger.fsck import check_log
 from ecluse.register import RegisterMap
 from ecluse.register.statement import mapped_columns
 
@@ -113,8 +113,8 @@ def _list(value: object) -> list[object]:
 
 
 async def check_ledger(connection: Connection, vkey: str) -> LedgerCheck:
-    """Recompute the whole log from its entries, as ``ecluse ledger verify`` does."""
-    report = await verify_ledger(connection, LOG_ID, vkey)
+    """Recompute the whole log from its entries, as ``ecluse ledger fsck`` does."""
+    report = await check_log(connection, LOG_ID, vkey)
     return LedgerCheck(
         size=report.size,
         root_base64=b64encode(report.root).decode("ascii"),

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ecluse.demo.account import Account, StepCount
 from ecluse.demo.expected import GRANTED, Told
+from ecluse.demo.premises import WITNESSES
 from ecluse.demo.tally import WITHHELD
 
 _MEBIBYTE: Final = 1024 * 1024
@@ -168,7 +169,8 @@ def _ledger(console: Console, account: Account) -> None:
         f"entries and their openings recomputed, {ledger.tiles} tiles, {ledger.checkpoints} checkpoints: {verdict}",
     )
     table.add_row(f"{account.receipts:,}", "receipts recomputed by the processors, value by value")
-    table.add_row(f"{account.proofs}", "inclusion proofs checked with the log's pinned key")
+    table.add_row(f"{account.proofs}", "inclusion proofs checked by the policy: the log's own key, and its witnesses'")
+    table.add_row(f"{len(account.witnesses)}", f"witnesses cosigned the head below: {' and '.join(account.witnesses)}")
     table.add_row(f"{tally.redelivered}", "delivered again after a lost answer, from the first entry; nothing spent")
     table.add_row(f"{tally.unlisted}", "disclosed to a colleague who is not on the session's list, and marked as such")
     table.add_row(f"{tally.while_held}", "disclosed to the suspended machine while it was suspended")
@@ -206,7 +208,12 @@ def _commands(account: Account) -> Iterator[tuple[str, str]]:
     yield "the same, for another processor's learner", f"{ask} --appointment {one.foreign} --attributes {fields}"
     hold = f"{ecluse} processor hold processor {one.processor} --reason 'a stolen laptop' --dir {folder}"
     yield "be the agency: suspend that processor; then be the trainer again", hold
-    yield "check every entry of the ledger", f"{ecluse} ledger verify --dir {folder}"
+    yield "check every entry of the ledger", f"{ecluse} ledger fsck --dir {folder}"
+    witness = _shown(Path(account.run.folder) / WITNESSES / "dpo")
+    yield (
+        "be a witness: what the data-protection officer's office has seen of it",
+        f"{ecluse} ledger witness show --dir {witness}",
+    )
     yield "addresses, clients and keys, for scripts", f"cat {folder}/demo.json"
 
 

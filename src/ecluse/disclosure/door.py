@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -48,7 +48,7 @@ log: Final = structlog.get_logger("ecluse.disclosure")
 
 GATHER: Final = (
     "select n, control_seq, at, purpose, session_id, starts_at, ends_at, subject_ref, cancelled, roster, holds, "
-    "idem_hash, idem_index, idem_entries, idem_sealed_at "
+    "idem_hash, idem_index, idem_entries, idem_sealed_at, uncosigned_since "
     "from ecluse.gather($1::smallint, $2::ecluse.gather_ask[]) order by n"
 )
 FILL: Final = 16
@@ -64,11 +64,16 @@ class Door:
 
     def __init__(
         self, ledger: Pool, register: Register, attributes: Mapping[str, AttributeType], keys: Mapping[int, FingerprintKey], zone: ZoneInfo, *,
-        log_id: int = 1, limits: Limits, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
+        log_id: int = 1, limits: Limits, uncosigned_for: timedelta, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
     ) -> None:  # fmt: skip
-        """Build a door over a ledger pool (role ``ecluse_app``) and a register. ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
+        """Build a door over a ledger pool (role ``ecluse_app``) and a register.
+
+        ``uncosigned_for``: how long entries may wait for their witnesses before nothing is disclosed. ``random_bytes`` and ``new_id`` come from `ecluse.ids`.
+        """
         self._ledger, self._attributes, self._zone = ledger, attributes, zone
-        self._planner = Planner(register, attributes, keys, log_id=log_id, random_bytes=random_bytes, new_id=new_id)
+        self._planner = Planner(
+            register, attributes, keys, log_id=log_id, uncosigned_for=uncosigned_for, random_bytes=random_bytes, new_id=new_id
+        )
         self._log_id, self._batch = log_id, limits.batch
         self._queue = Turns(limits.queue, limits.queue_each)
         self._floods = Floods(limits.refusals_per_minute)

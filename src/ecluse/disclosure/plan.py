@@ -7,7 +7,7 @@ no lock held.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -33,11 +33,15 @@ _holds: Final = msgspec.json.Decoder(list[tuple[str, str, float, float | None]])
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was gathered for one ask. ``first``: the grant that this idempotency key stands for, if there is one."""
+    """What was gathered for one ask.
+
+    ``first``: the grant that this idempotency key stands for, if there is one. ``uncosigned_since``: since when entries wait for their witnesses, if any do.
+    """
 
     at: datetime
     place: Place | None
     first: First | None
+    uncosigned_since: datetime | None
 
 
 class First(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,7 @@ def facts_of(record: asyncpg.Record) -> Facts:
         index,
         entries,
         sealed_at,
+        uncosigned_since,
     ) = record
     place = None
     if subject_ref is not None:
@@ -85,7 +90,7 @@ def facts_of(record: asyncpg.Record) -> Facts:
             holds=_person_holds(holds) if holds else (),
         )  # fmt: skip
     first = None if body_hash is None else First(body_hash=body_hash, index=index, entries=entries, sealed_at=sealed_at)
-    return Facts(at=at, place=place, first=first)
+    return Facts(at=at, place=place, first=first, uncosigned_since=uncosigned_since)
 
 
 def _person_holds(text: str) -> tuple[Hold, ...]:
@@ -107,11 +112,11 @@ class Planner:
 
     def __init__(
         self, register: Register, attributes: Mapping[str, AttributeType], keys: Mapping[int, FingerprintKey], *, log_id: int,
-        random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
+        uncosigned_for: timedelta, random_bytes: Callable[[int], bytes], new_id: Callable[[str], str],
     ) -> None:  # fmt: skip
-        """``keys``: by version, the newest of which fingerprints; ``random_bytes`` and ``new_id`` come from `ecluse.ids`."""
+        """``keys``: by version, the newest of which fingerprints; the others as `Door` takes them."""
         self._register, self._kinds, self._keys, self._log_id = register, attributes, keys, log_id
-        self._key = keys[max(keys)]
+        self._key, self._uncosigned_for = keys[max(keys)], uncosigned_for
         self._random, self._new_id = random_bytes, new_id
 
     async def plan(
@@ -125,7 +130,7 @@ class Planner:
         places = iter(facts)
         for waiting in batch:
             waiting.plans += 1
-            drafts.append([_draft(waiting, ask, next(places), snapshot) for ask in waiting.request.asks])
+            drafts.append([_draft(waiting, ask, next(places), snapshot, self._uncosigned_for) for ask in waiting.request.asks])
         try:
             rows = await self._read(connection, [draft for group in drafts for draft in group])
         except RegisterUnavailable:
@@ -258,7 +263,7 @@ def _key_version(fingerprints: object) -> int:
     return version
 
 
-def _draft(waiting: Waiting, ask: Ask, facts: Facts, snapshot: Snapshot) -> Draft:
+def _draft(waiting: Waiting, ask: Ask, facts: Facts, snapshot: Snapshot, uncosigned_for: timedelta) -> Draft:
     """Apply what the seal said before, the idempotency key's own rule, then the policy."""
     request, terms = waiting.request, snapshot.terms(ask.processor, facts.at)
     decision: Decision
@@ -271,5 +276,6 @@ def _draft(waiting: Waiting, ask: Ask, facts: Facts, snapshot: Snapshot) -> Draf
         decision = Undetermined(reasons=("contract:unreadable",))
     else:
         parties = snapshot.parties(ask.processor, ask.client, ask.agent, request.proven.thumbprint)
-        decision = decide(ask, facts.place, terms, parties, facts.at)
+        frozen_at = None if facts.uncosigned_since is None else facts.uncosigned_since + uncosigned_for
+        decision = decide(ask, facts.place, terms, parties, facts.at, frozen_at)
     return Draft(request=request, ask=ask, facts=facts, terms=terms, decision=decision)

@@ -29,11 +29,14 @@ def _row(key: PublicKey) -> dict[str, str]:
 
 
 async def add_client(
-    connection: Connection, *, log_id: int, processor: str | None, label: str, key: PublicKey, actor: str
+    connection: Connection, *, log_id: int, processor: str | None, label: str, key: PublicKey, actor: str, role: str = "scheduler"
 ) -> tuple[ClientId, Control]:
-    """Register a machine with its first key: a processor's, or (None) the controller's own scheduler. Raises `ClientUnknown` for an unknown processor."""
+    """Register a machine with its first key: a processor's, or (None) one in another ``role``: ``scheduler``, ``portal`` or ``auditor``.
+
+    Raises `ClientUnknown` for an unknown processor.
+    """
     client = ClientId(new_id("cli"))
-    role = "scheduler" if processor is None else "processor"
+    role = role if processor is None else "processor"
     try:
         sealed = await seal_control(
             connection, log_id=log_id, event=Event.CLIENT_ADDED, act="client:add", actor=actor, target=client, processor=processor,

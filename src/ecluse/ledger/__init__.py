@@ -2,7 +2,7 @@
 
 What it is not: it knows no contract, person or policy, and imports no sibling. ``fields`` is what is written into entries for ever. What stands
 here is pure; the live database has doors of its own, so that rules load no driver: ``ledger.store`` (seal), ``ledger.service`` (control entries),
-``ledger.serve`` (proofs and tiles), ``ledger.integrate``, ``ledger.verify``.
+``ledger.serve`` (proofs and tiles), ``ledger.integrate``, ``ledger.fsck``.
 """
 
 from ecluse.ledger.errors import ClockUntrusted, LedgerError, LedgerStale, ProofError

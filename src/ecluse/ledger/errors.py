@@ -11,6 +11,9 @@ LedgerError
 ├── KeyInvalid          a verifier key that is not in its one canonical spelling, or two that can't be told apart
 ├── NoteInvalid         a signed note or checkpoint that does not parse, or bears no good signature of a known key
 ├── PolicyInvalid       a trust policy that does not parse
+├── AnchorRefused       a time stamp does not check, or was not had
+├── ExportRefused       the folder is not one that this log may be exported to
+├── LedgerSucceeded     another log took this one's place
 ├── LedgerBroken        the stored log contradicts itself: an entry, tile or checkpoint is missing or differs
 └── SignerError         the signer refuses; each says the mend
     ├── LedgerBehind    the log is shorter than, or differs from, what was signed last
@@ -97,10 +100,37 @@ class PolicyInvalid(LedgerError):
 
     code = "policy-invalid"
 
-    def __init__(self, line: int, why: str) -> None:
-        """Say in which ``line`` (from 1; 0: the file as a whole) and ``why``."""
-        super().__init__(f"line {line}: {why}" if line else why)
-        self.line, self.why = line, why
+    def __init__(self, line: int, why: str, mend: str = "") -> None:
+        """Say in which ``line`` (from 1; 0: the file as a whole), ``why`` and, where the reason does not say it, the ``mend``."""
+        super().__init__((f"line {line}: {why}" if line else why) + (f". {mend}" if mend else ""))
+        self.line, self.why, self.mend = line, why, mend
+
+
+class AnchorRefused(LedgerError):
+    """The time stamp does not check, or the authority gave none."""
+
+    code = "anchor-refused"
+
+
+class ExportRefused(LedgerError):
+    """The log can't be exported to that folder."""
+
+    code = "export-refused"
+
+    def __init__(self, why: str, mend: str) -> None:
+        """Say ``why``, and the ``mend``."""
+        super().__init__(f"{why}. {mend}")
+        self.why, self.mend = why, mend
+
+
+class LedgerSucceeded(LedgerError):
+    """Another log took this one's place; nothing is sealed or signed here any more."""
+
+    code = "ledger-succeeded"
+
+    def __init__(self) -> None:
+        """Say the mend."""
+        super().__init__("another log took this one's place: this gate has to be started anew")
 
 
 class LedgerBroken(LedgerError):
@@ -110,7 +140,7 @@ class LedgerBroken(LedgerError):
 
     def __init__(self, why: str, *, log_id: int, index: int) -> None:
         """Say ``why`` and at which entry ``index`` the contradiction begins."""
-        super().__init__(f"log {log_id} from entry {index}: {why}. Run: ecluse ledger verify")
+        super().__init__(f"log {log_id} from entry {index}: {why}. Run: ecluse ledger fsck")
         self.why, self.log_id, self.index = why, log_id, index
 
 
@@ -129,7 +159,7 @@ class LedgerBehind(SignerError):
         """Say ``why``; ``signed_size`` was signed last, ``size`` was to be signed."""
         super().__init__(
             f"{why}: signed up to {signed_size}, asked to sign {size}. Nothing is signed. "
-            "Bring the lost entries back from a standby or backup; if there is none, stop, keep everything, and tell security"
+            "Bring the lost entries back from a standby or backup; if there is none, stop, keep everything, tell security, then: ecluse ledger succeed"
         )
         self.why, self.signed_size, self.size = why, signed_size, size
 

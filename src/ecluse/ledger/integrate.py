@@ -6,10 +6,12 @@ A round is one transaction (READ COMMITTED); its steps, and what a crash after e
  2. read: the head, the signer's memory, the entries from the tiles' size to the head's, at most 50,000. Nothing uncommitted is
     ever seen.
  3. tiles: the full ones and the partial right edge are written. Crash: rolled back; tiles are derived anyway.
- 4. sign: the signer checks that the new tree extends what it signed last, and remembers the new note outside the database.
+ 4. sign: the signer checks that the new tree extends what it signed last, and remembers the new note outside the database. Where
+    a second key signs from this size on, the last head of the first alone gets its signature before, in a round of its own.
     Crash: the note is remembered and unpublished; the next round hashes the same entries again and signs the same head, or a
     larger one that extends it.
- 5. publish: the checkpoint's row, then commit. A commit whose outcome is unknown is the crash of 4 or a finished round.
+ 5. publish: the checkpoint's row, then commit. A commit whose outcome is unknown is the crash of 4 or a finished round. Witnesses are
+    asked after it, by others (`witnesses`): what they hold was always committed here.
 Recovery is therefore the next round and nothing else. Tiles lost at the right edge are hashed again from the entries, without a
 signature until the last signed size is reached.
 
@@ -20,6 +22,7 @@ neither.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -29,9 +32,18 @@ import structlog
 
 from ecluse.db import LOST
 from ecluse.events import describe
-from ecluse.ledger.errors import KeyInvalid, LedgerBehind, LedgerBroken, LedgerError, NotPublished, ProofError, SignerHeld
-from ecluse.ledger.model import Checkpoint, Log, Round, StoredCheckpoint
-from ecluse.ledger.serve import Connection, checkpoint, fold_plan, log_of, query, read_tiles
+from ecluse.ledger.errors import (
+    KeyInvalid,
+    LedgerBehind,
+    LedgerBroken,
+    LedgerError,
+    LedgerSucceeded,
+    NotPublished,
+    ProofError,
+    SignerHeld,
+)
+from ecluse.ledger.model import Checkpoint, Log, LogKey, Round, StoredCheckpoint
+from ecluse.ledger.serve import Connection, checkpoint, current_log, fold_plan, keys_of, log_of, query, read_tiles
 from ecluse.ledger.tiles import TileEdge, right_edge
 from ecluse.ledger.tree import check_consistency, leaf_hash, plan_consistency
 
@@ -61,13 +73,16 @@ class Integrator:
     ``refusal`` and ``last`` are written by `run` only: why it is not signing (None: it is), and what its last round did.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], signer: Signer, *, log_id: int) -> None:
-        """Work through ``pool`` (role ``ecluse_jobs``) for the log that ``signer`` signs."""
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], signer: Signer, *, log_id: int, published: Callable[[], None] = lambda: None
+    ) -> None:
+        """Work through ``pool`` (role ``ecluse_jobs``) for the log that ``signer`` signs; ``published`` is called after each checkpoint's commit."""
         self.refusal: LedgerError | None = None
         self.last: Round | None = None
         self._pool = pool
         self._signer = signer
         self._log_id = log_id
+        self._published = published
         self._due = {"purge": 0.0, "ensure_partitions": 0.0}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,6 +91,8 @@ class Integrator:
             pause = _PAUSE
             try:
                 self.last = await self.round()
+                if self.last.published:
+                    self._published()
                 pause = timedelta(0) if self.last.behind and self.last.elected else _PAUSE
                 self._settle(None)
             except SignerHeld:
@@ -126,7 +143,7 @@ class Integrator:
                 return await self._take_turn(conn)
 
     async def _take_turn(self, conn: Connection) -> Round:
-        log = await self._own_log(conn)
+        log, keys = await self._own_log(conn)
         signed, _ = await asyncio.to_thread(self._signer.last)
         if log.size < signed.size:
             raise LedgerBehind("the log is shorter than what was signed", signed_size=signed.size, size=log.size)
@@ -149,14 +166,33 @@ class Integrator:
             if published.root != root:
                 raise LedgerBroken("the published root is not that of the entries", log_id=log.id, index=0)
             return done
+        if signed.size and any(key.signs(end) and key.from_size > signed.size for key in keys):
+            note = await asyncio.to_thread(self._signer.sign, signed.size, signed.root, [])
+            if published is None or note != published.note:
+                return await self._countersign(conn, signed, note, done)
         await self._publish(conn, end, root, signed, published)
         return Round(elected=True, entries=done.entries, size=end, behind=done.behind, published=True)
 
-    async def _own_log(self, conn: Connection) -> Log:
-        log = await log_of(conn, self._log_id)
-        if (log.origin, log.vkey) != (self._signer.origin, self._signer.vkey):
+    async def _countersign(self, conn: Connection, signed: Checkpoint, note: str, done: Round) -> Round:
+        """Publish the last head of one key alone with the next key's signature, too."""
+        published = await checkpoint(conn, self._log_id)
+        if published is None or published.size < signed.size:  # signed before a crash
+            await conn.execute(query("publish"), self._log_id, signed.size, signed.root, note)
+        else:
+            await conn.execute(query("countersign"), note, self._log_id, signed.size)
+        return Round(
+            elected=True, entries=done.entries, size=done.size, behind=done.size - signed.size + done.behind, published=True
+        )
+
+    async def _own_log(self, conn: Connection) -> tuple[Log, list[LogKey]]:
+        """Return the log and its keys, once the signer has those that sign the head."""
+        if await current_log(conn, self._log_id) != self._log_id:
+            raise LedgerSucceeded
+        log, keys = await log_of(conn, self._log_id), await keys_of(conn, self._log_id)
+        if log.origin != self._signer.origin:
             raise KeyInvalid("the signer's key and origin are not those of the log")
-        return log
+        await asyncio.to_thread(self._signer.use, [key.vkey for key in keys if key.signs(log.size)])
+        return log, keys
 
     async def _integrate(self, conn: Connection, begin: int, end: int) -> TileEdge:
         """Hash the entries [begin, end) into tiles (steps 2 and 3)."""

@@ -49,6 +49,18 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
+class LogKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of a log: it signs the checkpoints of sizes [from_size, until_size). ``until_size`` None: it is in use."""
+
+    vkey: str
+    from_size: int
+    until_size: int | None
+
+    def signs(self, size: int) -> bool:
+        """Tell whether it signs the checkpoint of ``size`` entries."""
+        return self.from_size <= size and (self.until_size is None or size < self.until_size)
+
+
 class Verifier(msgspec.Struct, frozen=True, kw_only=True):
     """A known Ed25519 key. ``key_id``: 4 bytes; ``public_key``: 32 bytes; ``algorithm``: 0x01 signs notes, 0x04 cosigns checkpoints."""
 
@@ -138,28 +150,60 @@ class ProblemKind(StrEnum):
     CHECKPOINT_NOTE = "checkpoint-note"
     CHECKPOINT_TIME = "checkpoint-time"
     CHECKPOINT_BEYOND = "checkpoint-beyond"
+    KEY_UNSEALED = "key-unsealed"
+    ENTRY_HOUR = "entry-hour"
+    OPENING_ERASED = "opening-erased"
+    TOMBSTONE_RANGE = "tombstone-range"
+    ERASURE_OTHER = "erasure-other"
+    ERASURE_MISSING = "erasure-missing"
+    ERASURE_UNSEALED = "erasure-unsealed"
+    COSIGNATURE_OTHER = "cosignature-other"
+    QUORUM_OTHER = "quorum-other"
+    POLICY_OTHER = "policy-other"
+    CONTRACT_OTHER = "contract-other"
+    READS_OTHER = "reads-other"
+    BUDGET_OTHER = "budget-other"
+    RETRY_OTHER = "retry-other"
+    REFUSALS_OTHER = "refusals-other"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of fault. ``index``: the first entry concerned; ``count``: how many; ``detail``: constant words."""
+    """One kind of fault and since when.
+
+    ``index``: the first entry concerned, the log's size where it is about the present and no entry; ``count``: how many; ``detail``: constant words;
+    ``sealed_at``: when that entry was sealed, or the last one before it. ``signed_size``, ``cosigned_size``: of the last checkpoint before it, and of the
+    last that had its quorum, with their times; None where there is none.
+    """
 
     kind: ProblemKind
     index: int
     count: int
     detail: str
+    sealed_at: datetime | None = None
+    signed_size: int | None = None
+    signed_at: datetime | None = None
+    cosigned_size: int | None = None
+    cosigned_at: datetime | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check of the whole log found. ``root``: of all entries there are; ``published``: size of the last checkpoint."""
+    """What a check of the whole log found.
+
+    ``root``: of all entries there are, as far as none is missing; ``erased``: entries with a tombstone in their opening's place; ``published``: size of the
+    last checkpoint; ``cosigned``: of the last with a quorum, None where there is none.
+    """
 
     log_id: int
     size: int
     root: bytes
     entries: int
     openings: int
+    erased: int
     tiles: int
     checkpoints: int
+    cosignatures: int
     published: int
+    cosigned: int | None
     problems: tuple[Problem, ...]
 
     @property

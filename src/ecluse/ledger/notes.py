@@ -137,13 +137,13 @@ def parse_vkey(text: str, algorithm: bytes = ED25519) -> Verifier:
 # ── notes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def sign(text: str, name: str, key: Ed25519PrivateKey) -> str:
-    """Sign ``text`` (ends in a newline) with one key and return the whole note. Raises `NoteInvalid`, `KeyInvalid`."""
+def sign(text: str, name: str, *keys: Ed25519PrivateKey) -> str:
+    """Sign ``text`` (ends in a newline) with each key, all of one name, and return the whole note. Raises `NoteInvalid`, `KeyInvalid`."""
     _refuse_characters(text)
     if not text.endswith("\n"):
         raise NoteInvalid("a note's text ends in a newline")
-    verifier = verifier_of_key(name, key)
-    return f"{text}\n{_DASH}{name} {b64encode(verifier.key_id + key.sign(text.encode())).decode('ascii')}\n"
+    signatures = [b64encode(verifier_of_key(name, key).key_id + key.sign(text.encode())).decode("ascii") for key in keys]
+    return f"{text}\n" + "".join(f"{_DASH}{name} {signature}\n" for signature in signatures)
 
 
 def open_note(raw: bytes | str, known: Iterable[Verifier]) -> Note:
@@ -153,7 +153,7 @@ def open_note(raw: bytes | str, known: Iterable[Verifier]) -> Note:
     keys share name and id.
     """
     keys = _by_name_and_id(known)
-    text, signatures = _split(raw)
+    text, signatures = parse_note(raw)
     signed = text.encode()
     signed_by: dict[tuple[str, bytes], Verifier] = {}
     cosigned_at: dict[Verifier, int] = {}
@@ -218,8 +218,8 @@ def _refuse_characters(text: str) -> None:
         raise NoteInvalid("a note is UTF-8")
 
 
-def _split(raw: bytes | str) -> tuple[str, Sequence[Signature]]:
-    """Split a note at its last empty line into text and signatures; all of them have to parse."""
+def parse_note(raw: bytes | str) -> tuple[str, Sequence[Signature]]:
+    """Split a note at its last empty line into text and signatures, which all have to parse; none is checked. Raises `NoteInvalid`."""
     if len(raw) > MAX_NOTE_BYTES:
         raise NoteInvalid("the note is too large")
     try:
@@ -249,6 +249,11 @@ def _signature(line: str) -> Signature:
     return Signature(name=name, key_id=raw[:_KEY_ID_BYTES], signature=raw[_KEY_ID_BYTES:])
 
 
+def format_signature(signature: Signature) -> str:
+    """Write a signature as its line of a note, with the newline."""
+    return f"{_DASH}{signature.name} {b64encode(signature.key_id + signature.signature).decode('ascii')}\n"
+
+
 # ── checkpoints ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -261,8 +266,11 @@ def format_checkpoint(checkpoint: Checkpoint) -> str:
     return text
 
 
-def parse_checkpoint(text: str) -> Checkpoint:
-    """Read a checkpoint's text (of an opened note; unopened it proves nothing). Raises `NoteInvalid`."""
+def parse_checkpoint(text: str, *, any_empty_root: bool = False) -> Checkpoint:
+    """Read a checkpoint's text (of an opened note; unopened it proves nothing). Raises `NoteInvalid`.
+
+    ``any_empty_root``: a root at size 0 that is not the empty tree's is left to the caller to refuse.
+    """
     _refuse_characters(text)
     lines = text.split("\n")
     if len(lines) < 4 or lines.pop() or "" in lines:
@@ -271,30 +279,28 @@ def parse_checkpoint(text: str) -> Checkpoint:
         size, root = parse_decimal(lines[1]), parse_base64(lines[2])
     except ValueError as bad:
         raise NoteInvalid("the size or the root of the checkpoint has another spelling") from bad
-    if len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT):
+    if len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT and not any_empty_root):
         raise NoteInvalid("the root is not of 32 bytes, or not the empty tree's at size 0")
     return Checkpoint(origin=lines[0], size=size, root=root, extensions=tuple(lines[3:]))
 
 
-def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
-    """Sign a checkpoint with the log's key, which is named by the origin. Whether it *may* be signed is not decided here."""
-    return sign(format_checkpoint(checkpoint), checkpoint.origin, key)
+def sign_checkpoint(checkpoint: Checkpoint, *keys: Ed25519PrivateKey) -> str:
+    """Sign a checkpoint with the log's keys, which are named by the origin. Whether it *may* be signed is not decided here."""
+    return sign(format_checkpoint(checkpoint), checkpoint.origin, *keys)
 
 
 def open_checkpoint(raw: bytes | str, known: Iterable[Verifier], origin: str) -> Checkpoint:
-    """Open a signed checkpoint of the log ``origin``. Raises `NoteInvalid`, also for another origin."""
-    checkpoint = parse_checkpoint(open_note(raw, known).text)
-    if checkpoint.origin != origin:
-        raise NoteInvalid("the checkpoint is of another log")
-    return checkpoint
+    """Open a signed checkpoint of the log ``origin``. Raises `NoteInvalid`, also for another origin and where only other logs' keys signed."""
+    return open_cosigned(raw, known, origin, ()).checkpoint
 
 
 def open_cosigned(raw: bytes | str, known: Iterable[Verifier], origin: str, witnesses: Iterable[Verifier]) -> Cosigned:
     """Open a checkpoint of the log ``origin``, signed by one of its ``known`` keys, and tell which ``witnesses`` cosigned it.
 
-    Raises `NoteInvalid` for another origin, where no key of the log signed, and for a bad signature of any known key, witnesses' included.
+    Of the ``known`` keys those named ``origin`` are the log's (tlog-policy): no other log of a policy speaks for it. Raises `NoteInvalid` for another origin,
+    where no key of the log signed, and for a bad signature of any key of the log or of a witness.
     """
-    logs = tuple(known)
+    logs = tuple(one for one in known if one.name == origin)
     note = open_note(raw, (*logs, *witnesses))
     checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != origin:

@@ -7,8 +7,9 @@ One item a line, words apart by spaces and tabs; ``#`` begins a line of comment:
     group <name> all|any|<k> <name>...
     quorum <name>|none
 
-A name is defined before it is used, once, and is a member of one group at most, so a witness counts in one way only. Names are opaque bytes. Keys are
-Ed25519: type 0x01 of logs, type 0x04 of witnesses; a policy that names another type is refused rather than judged without it.
+A name is defined before it is used, once, and is a member of one group at most, so a witness counts in one way only; no key of a log, and none of a
+witness, stands twice, under whatever names. Names are opaque bytes. Keys are Ed25519: type 0x01 of logs, type 0x04 of witnesses; a policy that names another
+type is refused rather than judged without it.
 
 Vectors: ``tests/vectors/c2sp/policies.json``.
 """
@@ -29,7 +30,10 @@ _NONE: Final = b"none"
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """A log or witness of a policy. ``name``: of a witness, inside the policy (a log has none); ``url``: empty if none is given."""
+    """A log or witness of a policy.
+
+    ``name``: of a witness, inside the policy (a log has none); ``url``: as it stands there, empty if none is given; octets that are not UTF-8 are written out.
+    """
 
     name: bytes
     verifier: Verifier
@@ -48,10 +52,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether these witnesses' cosignatures are enough. Keys that the policy does not name count for nothing."""
         if self.quorum is None:
             return True
-        keys = {(one.name, one.key_id, one.public_key) for one in cosigned_by}
-        there = {
-            peer.name: (peer.verifier.name, peer.verifier.key_id, peer.verifier.public_key) in keys for peer in self.witnesses
-        }
+        keys = set(cosigned_by)
+        there = {peer.name: peer.verifier in keys for peer in self.witnesses}
         for name, (threshold, members) in self.groups.items():  # members stand on earlier lines
             there[name] = sum(there[member] for member in members) >= threshold
         return there[self.quorum]
@@ -80,13 +82,14 @@ class _Reader:
         self.witnesses: dict[bytes, Peer] = {}
         self.groups: dict[bytes, tuple[int, tuple[bytes, ...]]] = {}
         self.members: set[bytes] = set()
+        self.keys: set[tuple[bytes, bytes]] = set()
         self.quorum: bytes | None = None
         self.has_quorum = False
 
     def take(self, number: int, line: bytes) -> None:
         """Read one line."""
         if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in line):
-            raise PolicyInvalid(number, "a control character")
+            raise PolicyInvalid(number, "a control character: lines end in a newline alone, words stand apart by spaces or tabs")
         words = line.replace(b"\t", b" ").split(b" ")
         words = [word for word in words if word]
         if not words or words[0].startswith(b"#"):
@@ -109,29 +112,26 @@ class _Reader:
             raise PolicyInvalid(number, str(bad)) from bad
 
     def _log(self, rest: list[bytes]) -> None:
-        peer = _peer(b"", rest, ED25519)
-        if any(peer.verifier.public_key == other.verifier.public_key for other in self.logs):
-            raise ValueError("the key of a log stands twice")
-        self.logs.append(peer)
+        self.logs.append(self._peer(b"", rest, ED25519))
 
     def _witness(self, rest: list[bytes]) -> None:
-        peer = _peer(rest[0], rest[1:], COSIGNATURE)
         self._define(rest[0])
-        if any(peer.verifier.public_key == other.verifier.public_key for other in self.witnesses.values()):
-            raise ValueError("the key of a witness stands twice")
-        self.witnesses[rest[0]] = peer
+        self.witnesses[rest[0]] = self._peer(rest[0], rest[1:], COSIGNATURE)
 
     def _group(self, name: bytes, threshold: bytes, members: list[bytes]) -> None:
         self._define(name)
         for member in members:
-            if member == name or not self._known(member):
+            if not self._known(member):
                 raise ValueError("a group's member has to be defined on an earlier line")
             if member in self.members:
                 raise ValueError("a name is a member of one group, once")
             self.members.add(member)
-        count = {b"all": len(members), b"any": 1}.get(threshold) or parse_decimal(threshold.decode("ascii", "replace"))
+        try:
+            count = {b"all": len(members), b"any": 1}.get(threshold) or parse_decimal(threshold.decode("ascii", "replace"))
+        except ValueError:
+            count = 0
         if not 1 <= count <= len(members):
-            raise ValueError("a group's threshold is between 1 and the number of its members")
+            raise ValueError("a group's threshold is all, any, or a number from 1 to that of its members, without leading zero")
         self.groups[name] = (count, tuple(members))
 
     def _quorum(self, name: bytes) -> None:
@@ -148,12 +148,13 @@ class _Reader:
         if name == _NONE or self._known(name):
             raise ValueError("a name is defined once, and none is not a name")
 
-
-def _peer(name: bytes, rest: list[bytes], algorithm: bytes) -> Peer:
-    """Read a key and the address after it."""
-    try:
-        vkey = rest[0].decode("utf-8")
-        url = rest[1].decode("utf-8") if len(rest) > 1 else ""
-    except UnicodeDecodeError as bad:
-        raise ValueError("a key or address is not UTF-8") from bad
-    return Peer(name=name, verifier=parse_vkey(vkey, algorithm), url=url)
+    def _peer(self, name: bytes, rest: list[bytes], algorithm: bytes) -> Peer:
+        """Read a key and the address after it."""
+        try:
+            verifier = parse_vkey(rest[0].decode("utf-8"), algorithm)
+        except UnicodeDecodeError as bad:
+            raise ValueError("a key is not UTF-8") from bad
+        if (algorithm, verifier.public_key) in self.keys:
+            raise ValueError("a key stands twice, maybe under two names: each log and each witness has its own")
+        self.keys.add((algorithm, verifier.public_key))
+        return Peer(name=name, verifier=verifier, url=b"".join(rest[1:]).decode("utf-8", "backslashreplace"))

@@ -16,7 +16,7 @@ import asyncpg
 from aiosql.queries import Queries
 
 from ecluse.ledger.errors import NotPublished, RangeRefused
-from ecluse.ledger.model import HASH_BYTES, TILE_WIDTH, Bundle, Log, StoredCheckpoint, Tile
+from ecluse.ledger.model import HASH_BYTES, TILE_WIDTH, Bundle, Log, LogKey, StoredCheckpoint, Tile
 from ecluse.ledger.tiles import TileId, read_nodes, tile_path, tiles_with
 from ecluse.ledger.tree import Plan, fold, nodes_of, plan_consistency, plan_inclusion
 
@@ -44,6 +44,18 @@ async def log_of(conn: Connection, log_id: int) -> Log:
     return Log(id=row["id"], name=row["name"], origin=row["origin"], vkey=row["vkey"], size=row["size"])
 
 
+async def keys_of(conn: Connection, log_id: int) -> list[LogKey]:
+    """Read the keys that ever signed a log's checkpoints, older first."""
+    rows = await conn.fetch(query("keys_of"), log_id)
+    return [LogKey(vkey=row["vkey"], from_size=row["from_size"], until_size=row["until_size"]) for row in rows]
+
+
+async def current_log(conn: Connection, log_id: int) -> int:
+    """Return the log that is written now: ``log_id``, or the one at the end of its line of successors."""
+    current: int = await conn.fetchval(query("current_log"), log_id)
+    return current
+
+
 def _stored(row: asyncpg.Record | None) -> StoredCheckpoint | None:
     if row is None:
         return None
@@ -51,13 +63,23 @@ def _stored(row: asyncpg.Record | None) -> StoredCheckpoint | None:
 
 
 async def checkpoint(conn: Connection, log_id: int) -> StoredCheckpoint | None:
-    """Return the checkpoint published last; None before the first."""
+    """Return the checkpoint signed last, cosigned or not; None before the first. Readers are given `served_checkpoint`."""
     return _stored(await conn.fetchrow(query("latest_checkpoint"), log_id))
 
 
+async def served_checkpoint(conn: Connection, log_id: int) -> StoredCheckpoint | None:
+    """Return the checkpoint that readers are given; None before the first.
+
+    It is the newest with its quorum, after its own signatures those of its witnesses. A newer one that waited 5 s for its quorum comes before it, with what
+    it has: a missing witness must not hide the log, and a reader with a policy refuses it by himself.
+    """
+    return _stored(await conn.fetchrow(query("served_checkpoint"), log_id))
+
+
 async def checkpoint_covering(conn: Connection, log_id: int, index: int) -> StoredCheckpoint | None:
-    """Return the checkpoint published last if the entry ``index`` is under it; None where it has to be waited for (a second)."""
-    return _stored(await conn.fetchrow(query("covering_checkpoint"), log_id, index))
+    """Return the served checkpoint if the entry ``index`` is under it; None where it has to be waited for (a second, five without a quorum)."""
+    head = await served_checkpoint(conn, log_id)
+    return head if head is not None and index < head.size else None
 
 
 async def read_tiles(conn: Connection, log_id: int, tiles: Iterable[TileId]) -> dict[TileId, bytes]:
@@ -112,7 +134,12 @@ async def bundle_bytes(conn: Connection, log_id: int, bundle: Bundle) -> bytes:
     last = first + bundle.width
     if await _published_size(conn, log_id) < last:
         raise NotPublished("no checkpoint has those entries")
-    leaves = [row["leaf"] for row in await conn.fetch(query("entries_of"), log_id, first, last)]
+    leaves = [row["leaf"] for row in await conn.fetch(query("bundle_of"), log_id, first, bundle.width)]
     if len(leaves) != bundle.width or any(len(leaf) > 0xFFFF for leaf in leaves):
         raise NotPublished("entries of that bundle are missing or damaged")
+    return bundle_of(leaves)
+
+
+def bundle_of(leaves: Iterable[bytes]) -> bytes:
+    """Write entries as a bundle (C2SP tlog-tiles): each after its length as a big-endian uint16."""
     return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)

@@ -1,14 +1,19 @@
-"""The signer: the one holder of the log's key, with a memory outside the database.
+"""The signer: the one holder of the log's keys, with a memory outside the database.
 
 ``state/log.checkpoint`` is the note signed last (0600). It is written, whole and durably, *before* the checkpoint is published,
 so what is published was always remembered. The rules, in the order in which `Signer.sign` applies them:
  1. No memory, no signature (`StateMissing`); only `create_state` makes one, when a log begins or is taken over.
- 2. The memory has to be this log's, signed by this key (`StateInvalid`).
- 3. Nothing smaller than the last size, no other root at that size (`LedgerBehind`). The same head again is the same note again.
+ 2. The memory has to be this log's, signed by a key of it that is at hand (`StateInvalid`).
+ 3. Nothing smaller than the last size, no other root at that size (`LedgerBehind`). The same head again is the same note again,
+    with the signature of a key added that is to sign and has not.
  4. Nothing that does not extend the last tree: a consistency proof has to check (`LedgerBehind`).
  5. Signed, written to a new file, fsync, renamed over the old one, fsync of the folder; then only it is handed out.
 An exclusive lock on ``log.checkpoint.lock`` is held from reading to writing: two processes of one host can't both sign. A crash
 before 5's rename has signed nothing that anybody saw; after it, the next round signs something at least as large.
+
+A log has one key, or two while it changes them. Which are to sign is sealed in the log itself and stands in the database
+(``ledger_key``); a key that is named there and is not at hand is looked for in its file, so no gate is restarted for it. Without
+it nothing is signed (`KeyInvalid`): a database that names keys of its own gets no signature.
 
 Store: trusted; may lose nothing. A copy from a backup is older than the truth: witnesses then catch what it can't.
 """
@@ -17,7 +22,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +30,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ecluse.errors import ConfigurationError
 from ecluse.ledger.errors import (
     KeyInvalid,
     LedgerBehind,
@@ -35,8 +41,16 @@ from ecluse.ledger.errors import (
     StateInvalid,
     StateMissing,
 )
-from ecluse.ledger.model import Checkpoint
-from ecluse.ledger.notes import MAX_NOTE_BYTES, format_vkey, open_checkpoint, sign_checkpoint, verifier_of_key
+from ecluse.ledger.model import Checkpoint, Verifier
+from ecluse.ledger.notes import (
+    MAX_NOTE_BYTES,
+    format_vkey,
+    open_checkpoint,
+    open_note,
+    parse_vkey,
+    sign_checkpoint,
+    verifier_of_key,
+)
 from ecluse.ledger.tree import EMPTY_ROOT, check_consistency
 
 
@@ -80,21 +94,55 @@ def _sync_folder(folder: Path) -> None:
 class Signer:
     """Signs checkpoints of one log, each an extension of the last. Its calls block on the disk: await them in a thread."""
 
-    def __init__(self, path: Path, origin: str, key: Ed25519PrivateKey) -> None:
-        """Sign for the log ``origin`` with its ``key``; ``path``: the memory, which has to exist by the first call."""
+    def __init__(
+        self, path: Path, origin: str, *keys: Ed25519PrivateKey, find: Callable[[], Iterable[Ed25519PrivateKey]] = tuple
+    ) -> None:
+        """Sign for the log ``origin`` with its ``keys``; ``path``: the memory, which has to exist by the first call.
+
+        ``find``: reads the key files anew, when a key is wanted that is not at hand.
+        """
         self.origin = origin
         self._path = path
-        self._key = key
-        self._verifier = verifier_of_key(origin, key)
+        self._find = find
+        self._keys: dict[str, Ed25519PrivateKey] = {}  # by their verifier keys, those to sign with first
+        self._take(keys)
+        self._signing = tuple(self._keys)[:1]
+
+    def _take(self, keys: Iterable[Ed25519PrivateKey]) -> None:
+        for key in keys:
+            self._keys.setdefault(format_vkey(verifier_of_key(self.origin, key)), key)
 
     @property
     def vkey(self) -> str:
-        """Return the verifier key of what is signed here."""
-        return format_vkey(self._verifier)
+        """Return the verifier key of what is signed here; the older one of two."""
+        return self._signing[0]
+
+    @property
+    def verifiers(self) -> list[Verifier]:
+        """Return the verifiers of all keys at hand: what was signed here, and what both sign, opens with them."""
+        return [parse_vkey(vkey) for vkey in self._keys]
+
+    def use(self, vkeys: Sequence[str]) -> None:
+        """Sign with these keys of the log from now on, older first. Raises `KeyInvalid` where one of them is not at hand, nor in its file."""
+        if not set(vkeys) <= set(self._keys):
+            try:
+                self._take(self._find())
+            except ConfigurationError as bad:
+                raise KeyInvalid(f"{bad.where}: {bad.why}") from bad
+        if not vkeys or not set(vkeys) <= set(self._keys):
+            raise KeyInvalid("the signer's key and origin are not those of the log")
+        self._signing = tuple(vkeys)
 
     def empty_note(self) -> str:
         """Sign the empty log: what `create_state` begins a new log with."""
-        return sign_checkpoint(Checkpoint(origin=self.origin, size=0, root=EMPTY_ROOT), self._key)
+        return self._sign(Checkpoint(origin=self.origin, size=0, root=EMPTY_ROOT))
+
+    def _sign(self, checkpoint: Checkpoint) -> str:
+        return sign_checkpoint(checkpoint, *(self._keys[vkey] for vkey in self._signing))
+
+    def signed_by_all(self, note: str) -> bool:
+        """Tell whether each key that is to sign has signed this note. Raises `NoteInvalid` where none has."""
+        return {format_vkey(one) for one in open_note(note, self.verifiers).signed_by} >= set(self._signing)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -120,7 +168,7 @@ class Signer:
         except FileNotFoundError as missing:
             raise StateMissing(self._path.name) from missing
         try:
-            return open_checkpoint(raw, [self._verifier], self.origin), raw.decode()
+            return open_checkpoint(raw, self.verifiers, self.origin), raw.decode()
         except NoteInvalid as bad:
             raise StateInvalid(self._path.name, str(bad)) from bad
 
@@ -136,13 +184,14 @@ class Signer:
         if size == last.size:
             if root != last.root:
                 raise LedgerBehind("the log has another root than what was signed", signed_size=last.size, size=size)
-            return note
-        if last.size:
+            if self.signed_by_all(note):
+                return note
+        elif last.size:
             try:
                 check_consistency(last.size, size, last.root, root, proof)
             except ProofError as bad:
                 raise LedgerBehind("the log does not extend what was signed", signed_size=last.size, size=size) from bad
-        note = sign_checkpoint(Checkpoint(origin=self.origin, size=size, root=root), self._key)
+        note = self._sign(Checkpoint(origin=self.origin, size=size, root=root))
         self._remember(note)
         return note
 

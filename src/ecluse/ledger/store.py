@@ -24,9 +24,12 @@ SEAL: Final = (
 )
 CONTROL: Final = (
     "select outcome, index, control_seq from ecluse.control("
-    "$1::smallint, $2::bigint, $3::timestamptz, $4::bytea, $5::text, $6::text, $7::text, $8::bytea, $9::text, $10::jsonb)"
+    "ecluse.current_log($1::smallint), $2::bigint, $3::timestamptz, $4::bytea, $5::text, $6::text, $7::text, $8::bytea, $9::text, $10::jsonb)"
 )
-HEAD: Final = "select size, control_seq, ecluse.clock() as at from ecluse.ledger_head where log_id = $1::smallint"
+# who names a log that was succeeded means the one that is written in its place
+HEAD: Final = (
+    "select size, control_seq, ecluse.clock() as at from ecluse.ledger_head where log_id = ecluse.current_log($1::smallint)"
+)
 
 
 class SealRow(msgspec.Struct, frozen=True, kw_only=True):

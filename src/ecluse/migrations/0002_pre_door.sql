@@ -7,15 +7,16 @@
 create type ecluse.gather_ask as (processor text, handle text, agent text, client text, endpoint text, key text);
 create function ecluse.gather(p_log smallint, p_asks ecluse.gather_ask[])
 returns table (n bigint, control_seq bigint, at timestamptz, purpose text, session_id text, starts_at timestamptz, ends_at timestamptz, subject_ref text, cancelled boolean,
-               enrolment_id text, roster boolean, holds jsonb, idem_hash bytea, idem_index bigint, idem_entries integer, idem_sealed_at timestamptz)
+               enrolment_id text, roster boolean, holds jsonb, idem_hash bytea, idem_index bigint, idem_entries integer, idem_sealed_at timestamptz, uncosigned_since timestamptz)
 language plpgsql stable security definer -- the list of keys is not the gate's to read
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan
 as $$
+declare uncosigned timestamptz := ecluse.uncosigned_since(p_log);
 begin
   return query
   select u.n, h.control_seq, ecluse.clock(), a.purpose, a.session_id, a.starts_at, a.ends_at, a.subject_ref, a.cancelled_at is not null, a.enrolment_id,
-         r.listed, p.holds, i.request_hash, i.index, i.entries, i.sealed_at
+         r.listed, p.holds, i.request_hash, i.index, i.entries, i.sealed_at, uncosigned
   from ecluse.ledger_head h
   cross join unnest(p_asks) with ordinality as u (processor, handle, agent, client, endpoint, key, n)
   left join lateral (
@@ -40,7 +41,7 @@ end $$;
 -- 1-based). Rows travel as composites: the driver looks twice at each element of an array, and 25 arrays cost it as much as the commit.
 -- kind: grant | refuse | redeliver | count (a refusal over its client's rate: it spends its proof, and is only counted). A batch never holds one
 -- proof, or one (client, endpoint, key), twice: the caller defers the second. Of one budget it says one limit.
--- Whole-batch outcomes (every row): stale (control_seq moved, or the plan is older than 5 s), clock-untrusted.
+-- Whole-batch outcomes (every row): stale (control_seq moved, the plan is older than 5 s, or another log took this one's place), clock-untrusted.
 -- Row outcomes, the first that applies: replay | again (a redelivery's key is gone or stands for other entries) | redelivery-spent | key-used
 --   | outside | again (the appointment is gone) | budget with scope 'reads' | again (grants of the same appointment before it in the batch may take
 --   the last read, fallen or not) | budget with its scope (of several full ones the least) | again (a person before it in the batch took the last
@@ -76,7 +77,7 @@ begin
   -- 2 the clock, in a statement that begins after the lock is held: one inside the locking statement is older by the whole wait
   t := ecluse.clock();
   -- 3 is the plan still the truth?
-  if (head.control_seq = p_seq and t - p_at <= interval '5 seconds') is not true then
+  if (head.control_seq = p_seq and head.closed_at is null and t - p_at <= interval '5 seconds') is not true then
     return query select g.i::bigint, 'stale'::text, null::bigint, null::text, 0 from generate_subscripts(p_rows, 1) as g (i); return;
   end if;
   if (t >= head.last_at and t >= p_at) is not true then
@@ -268,7 +269,7 @@ declare head ecluse.ledger_head; t timestamptz;
 begin
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
   t := ecluse.clock();
-  if (t >= head.last_at and t >= p_at and t - p_at <= interval '5 seconds' and p_minute < floor(extract(epoch from t) / 60)) is not true then
+  if (t >= head.last_at and head.closed_at is null and t >= p_at and t - p_at <= interval '5 seconds' and p_minute < floor(extract(epoch from t) / 60)) is not true then
     return 0;
   end if;
   update ecluse.refusal_count r set noted = head.size where r.client_id = p_client and r.minute = p_minute and r.counted = p_count and r.counted > 0 and r.noted is null;
@@ -297,12 +298,15 @@ begin
       when 'log:open' then 'control:log:opened' when 'processor:add' then 'control:processor:added' when 'agent:add' then 'control:agent:added'
       when 'client:add' then 'control:client:added' when 'key:add' then 'control:key:added' when 'key:revoke' then 'control:key:revoked'
       when 'contract:apply' then 'control:contract:applied' when 'hold:place' then 'control:hold:placed' when 'hold:release' then 'control:hold:released'
+      when 'log:rekey' then 'control:log:rekeyed' when 'log:succeed' then 'control:log:succeeded'
+      when 'witnesses:apply' then 'control:witnesses:applied'
+      when 'usage:defer' then 'control:usage:deferred' when 'usage:release' then 'control:usage:released'
       when 'schedule:apply' then 'control:schedule:applied' end) then
     raise exception 'the event is not that of the act' using errcode = 'invalid_parameter_value';
   end if;
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;
   t := ecluse.clock();
-  if head.control_seq <> p_seq or t - p_at > interval '5 seconds' then
+  if head.control_seq <> p_seq or head.closed_at is not null or t - p_at > interval '5 seconds' then
     return query select 'stale'::text, null::bigint, head.control_seq; return;
   end if;
   if t < head.last_at or t < p_at then
@@ -338,6 +342,19 @@ begin
     when 'hold:release' then    -- id
       update ecluse.hold set released_at = t where id = p_body ->> 'id' and released_at is null;
       if not found then raise exception 'no such hold in force' using errcode = 'no_data_found', constraint = 'hold_in_force'; end if;
+    when 'log:rekey' then       -- step, vkey
+      perform ecluse.rekey_log(p_log, p_body, head.size, t);
+    when 'log:succeed' then     -- predecessor, size, signed_size
+      perform ecluse.succeed_log(p_log, p_body, head.size, seq, t);
+    when 'witnesses:apply' then -- as the function lists it, in 0005
+      perform ecluse.apply_witnesses(p_log, p_body, seq, t);
+    when 'usage:defer' then     -- id, subject, processor (null: all), purpose (null: all), reason, legal_basis, actor, until
+      insert into ecluse.usage_deferral (id, subject_ref, processor_id, purpose, reason, legal_basis, placed_by, from_at, until_at)
+      values (p_body ->> 'id', p_body ->> 'subject', p_body ->> 'processor', p_body ->> 'purpose', p_body ->> 'reason', p_body ->> 'legal_basis',
+              p_body ->> 'actor', t, (p_body ->> 'until')::timestamptz);
+    when 'usage:release' then   -- id
+      update ecluse.usage_deferral set released_at = t where id = p_body ->> 'id' and released_at is null and until_at > t;
+      if not found then raise exception 'no such rule in force' using errcode = 'no_data_found', constraint = 'usage_deferral_in_force'; end if;
     when 'schedule:apply' then  -- as the function lists it, in 0003
       perform ecluse.apply_schedule(p_body, seq, t);
     else raise exception 'unknown act' using errcode = 'invalid_parameter_value';

@@ -6,15 +6,17 @@ source clears them. A session that goes to another processor is written under th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import islice
+from operator import itemgetter
 from typing import Final, TypeVar
 
 import msgspec
 
 from ecluse.clock import wire_text
 from ecluse.db import Connection
-from ecluse.ids import new_id
+from ecluse.ids import new_id, random_bytes
 from ecluse.ledger import Event
 from ecluse.ledger.errors import ControlRefused
 from ecluse.ledger.service import Control, seal_control
@@ -33,6 +35,7 @@ from ecluse.schedule.store import (
 )
 
 CHUNK_ROWS: Final = 10_000
+SALT_BYTES: Final = 32
 
 _T = TypeVar("_T")
 
@@ -47,17 +50,29 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A pending import whose new rows are loaded; ``body``: what is left to do under the head's lock."""
+    """A pending import whose new rows are loaded; ``digest``: as sealed; ``body``: what is left to do under the head's lock."""
 
     import_id: str
+    digest: str
     row_count: int
     checked: CheckedSchedule
     body: dict[str, object]
 
 
+def file_digest(salt: bytes, sha256_hex: str) -> str:
+    """Return what is kept of a file: hex SHA-256 over a salt of 32 bytes and the file's own SHA-256.
+
+    A bare digest would be an oracle: with all rows of a file but one, each person could be tried for that one. Once a person of
+    the file is erased the salt is forgotten (docs/erasure.md).
+    """
+    return sha256(b"ecluse/1/file\0" + salt + bytes.fromhex(sha256_hex)).hexdigest()
+
+
 async def load_rows(connection: Connection, file: ScheduleFile, checked: CheckedSchedule, actor: str, import_id: str) -> Loaded:
     """Load what is new as pending rows, and find the ids of what changes."""
-    await begin_import(connection, import_id, file, actor)
+    salt = random_bytes(SALT_BYTES)
+    digest = file_digest(salt, file.sha256)
+    await begin_import(connection, import_id, file, actor, digest=digest, salt=salt)
     ids = await _load_sessions(connection, checked, import_id)
     handed = {plan.session_ref for plan in checked.sessions_handed_over}
     await _load_places(connection, [place for place in checked.places_new if place.session_ref not in handed], ids, import_id)
@@ -70,6 +85,7 @@ async def load_rows(connection: Connection, file: ScheduleFile, checked: Checked
     came |= {str(handover["new"]): str(handover["processor"]) for handover in handovers}
     return Loaded(
         import_id=import_id,
+        digest=digest,
         row_count=len(file.rows),
         checked=checked,
         body={
@@ -98,7 +114,7 @@ async def _handovers(connection: Connection, checked: CheckedSchedule, ids: dict
     """Give each session that changes hands a new id, and each of its planned places a new handle and an enrolment there."""
     plans = checked.sessions_handed_over
     places = [place for plan in plans for place in (*plan.new, *plan.carried)]
-    enrolments = await _enrol(connection, sorted({_enrolment_key(place) for place in places}))
+    enrolments = await _enrol(connection, dict.fromkeys(_enrolment_key(place) for place in places))
     return [
         {
             "session": ids[plan.session_ref],
@@ -117,11 +133,16 @@ def _enrolment_key(place: Place) -> EnrolmentKey:
     return EnrolmentKey(place.processor, place.purpose, place.course_ref, place.subject_ref)
 
 
-async def _enrol(connection: Connection, keys: Sequence[EnrolmentKey]) -> dict[EnrolmentKey, str]:
-    """Return the enrolments of sorted keys, made where they are missing."""
+async def _enrol(connection: Connection, keys: Iterable[EnrolmentKey]) -> dict[EnrolmentKey, str]:
+    """Return the enrolments of these keys, made where they are missing, in the order of their ids: in chance's.
+
+    NOTE(why): rows that were written in the order of people's references would tell, by the gap that one leaves, between which
+    neighbours it stood. Two imports of the very same new people may so lock each other out; one of them begins again.
+    """
     enrolments: dict[EnrolmentKey, str] = {}
-    for chunk in _chunks(keys):
-        enrolments |= zip(chunk, await enrol(connection, chunk, [new_id("enr") for _ in chunk]), strict=True)
+    for chunk in _chunks(sorted((new_id("enr"), key) for key in keys)):
+        found = await enrol(connection, [key for _, key in chunk], [fresh for fresh, _ in chunk])
+        enrolments |= zip([key for _, key in chunk], found, strict=True)
     return enrolments
 
 
@@ -143,20 +164,20 @@ async def _load_sessions(connection: Connection, checked: CheckedSchedule, impor
 
 
 async def _load_places(connection: Connection, places: Sequence[Place], ids: dict[str, str], import_id: str) -> None:
-    """Enrol the subjects of new places and load their appointments, each with a new handle."""
-    for chunk in _chunks(sorted(places, key=_enrolment_key)):
-        enrolments = await _enrol(connection, list(dict.fromkeys(_enrolment_key(place) for place in chunk)))
+    """Enrol the subjects of new places and load their appointments, each with a new handle and in the order of these."""
+    for chunk in _chunks(sorted(((new_id("apt"), place) for place in places), key=itemgetter(0))):
+        enrolments = await _enrol(connection, dict.fromkeys(_enrolment_key(place) for _, place in chunk))
         rows: list[tuple[object, ...]] = [
             (
                 place.processor,
-                new_id("apt"),
+                handle,
                 ids[place.session_ref],
                 place.place_ref,
                 enrolments[_enrolment_key(place)],
                 place.subject_ref,
                 import_id,
             )
-            for place in chunk
+            for handle, place in chunk
         ]
         await load(connection, "appointment", APPOINTMENT_COLUMNS, rows)
 
@@ -171,9 +192,9 @@ async def apply_loaded(
     checked = loaded.checked
     detail: dict[str, object] = {
         "counts": msgspec.to_builtins(checked.counts),
+        "file": loaded.digest,
         "mode": checked.mode.value,
         "rows": loaded.row_count,
-        "sha256": checked.sha256,
         "source": checked.source,
     }
     body = loaded.body

@@ -70,10 +70,10 @@ where a.session_id = any(:session_ids::text[]);
 -- Clear what an import of this source loaded and never applied.
 select ecluse.drop_pending(:source::text);
 
--- name: begin_import(id, source, sha256, row_count, actor, mode)!
+-- name: begin_import(id, source, sha256, row_count, actor, mode, salt)!
 -- A new import, pending: its rows have no effect.
-insert into ecluse.schedule_import (id, source, sha256, row_count, actor, started_at, mode)
-values (:id::text, :source::text, :sha256::text, :row_count::integer, :actor::text, ecluse.clock(), :mode::text);
+insert into ecluse.schedule_import (id, source, sha256, row_count, actor, started_at, mode, salt)
+values (:id::text, :source::text, :sha256::text, :row_count::integer, :actor::text, ecluse.clock(), :mode::text, :salt::bytea);
 
 -- name: session_ids(source, session_refs)
 -- The ids of these sessions of a source, those just loaded included.
@@ -86,7 +86,7 @@ where s.source = :source::text and s.session_ref = any(:session_refs::text[]) an
 -- name: session_in_effect(log_id, source, session_ref)^
 -- One session with one of its places, if there is any, and the control_seq of the same instant.
 select
-  (select h.control_seq from ecluse.ledger_head h where h.log_id = :log_id::smallint) as control_seq,
+  (select h.control_seq from ecluse.ledger_head h where h.log_id = ecluse.current_log(:log_id::smallint)) as control_seq,
   s.processor_id,
   s.purpose,
   s.site_id,

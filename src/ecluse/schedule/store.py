@@ -50,10 +50,11 @@ _DISPLACED: Final = frozenset(
         "session_agent_session_id_fkey",
         "appointment_identity_uq",
         "appointment_import_id_fkey",
+        "appointment_enrolment_id_fkey",
         "appointment_session_id_fkey",
     }
 )
-"""The constraints that break when another import of the source cleared our pending rows, or loaded the same ones first."""
+"""The constraints that break when another import of the source cleared our pending rows, or loaded the same ones first, or an erasure an enrolment."""
 
 _NOT_PENDING: Final = "23000"
 """What the trigger on pending rows raises, without a constraint, when their import is gone or applied."""
@@ -159,8 +160,10 @@ def _sessions(sessions: Sequence[asyncpg.Record], places: Sequence[asyncpg.Recor
     }
 
 
-async def begin_import(connection: Connection, import_id: str, file: ScheduleFile, actor: str) -> None:
-    """Clear the source's pending rows and open a new pending import."""
+async def begin_import(
+    connection: Connection, import_id: str, file: ScheduleFile, actor: str, *, digest: str, salt: bytes
+) -> None:
+    """Clear the source's pending rows and open a new pending import. ``digest``: `file_digest` with this ``salt``."""
     async with connection.transaction():
         await _queries().patience(connection)
         await _queries().drop_pending(connection, source=file.source)
@@ -168,10 +171,11 @@ async def begin_import(connection: Connection, import_id: str, file: ScheduleFil
             connection,
             id=import_id,
             source=file.source,
-            sha256=file.sha256,
+            sha256=digest,
             row_count=len(file.rows),
             actor=actor,
             mode=file.mode.value,
+            salt=salt,
         )
 
 
@@ -185,7 +189,7 @@ async def load(connection: Connection, table: str, columns: Sequence[str], rows:
 
 
 async def enrol(connection: Connection, keys: Sequence[EnrolmentKey], ids: Sequence[str]) -> list[str]:
-    """Return the enrolments of these keys, in order; ``ids`` are for those that are new. Sort ``keys``: others may enrol too."""
+    """Return the enrolments of these keys, in order; ``ids`` are for those that are new."""
     columns = {
         "processors": [key.processor for key in keys],
         "purposes": [key.purpose for key in keys],

@@ -1,10 +1,10 @@
 -- The one list of who may do what. Run by the owner after every migration; it first takes everything away. A test compares it with the catalogue.
-revoke all on all tables in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
-revoke all on all sequences in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
-revoke all on all functions in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
-revoke all on schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
-grant usage on schema ecluse to ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer;
-grant execute on function ecluse.clock() to ecluse_app, ecluse_jobs, ecluse_reader, ecluse_sealer;
+revoke all on all tables in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer, ecluse_usage;
+revoke all on all sequences in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer, ecluse_usage;
+revoke all on all functions in schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer, ecluse_usage;
+revoke all on schema ecluse from public, ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer, ecluse_usage;
+grant usage on schema ecluse to ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader, ecluse_sealer, ecluse_usage;
+grant execute on function ecluse.clock() to ecluse_app, ecluse_jobs, ecluse_reader, ecluse_sealer, ecluse_eraser;
 
 -- ecluse_sealer owns the functions that write, and those that read history for the gate; nobody logs in as it
 grant create on schema ecluse to ecluse_sealer;
@@ -27,12 +27,43 @@ alter function ecluse.settle_outcome owner to ecluse_sealer;
 alter function ecluse.retry_outcomes owner to ecluse_sealer;
 alter function ecluse.outcome_counts owner to ecluse_sealer;
 alter function ecluse.purge_outcomes owner to ecluse_sealer;
+alter function ecluse.rekey_log owner to ecluse_sealer;
+alter function ecluse.succeed_log owner to ecluse_sealer;
+alter function ecluse.current_log owner to ecluse_sealer;
+alter function ecluse.uncosigned_since owner to ecluse_sealer;
+alter function ecluse.apply_witnesses owner to ecluse_sealer;
+alter function ecluse.usage_lines owner to ecluse_sealer;
+alter function ecluse.usage_plan owner to ecluse_sealer;
+alter function ecluse.usage_seal owner to ecluse_sealer;
+alter function ecluse.usage_shown owner to ecluse_sealer;
+alter function ecluse.purge_usage owner to ecluse_sealer;
+alter function ecluse.first_sealed owner to ecluse_sealer;
+alter function ecluse.counts_due owner to ecluse_sealer;
+alter function ecluse.note_counts owner to ecluse_sealer;
+alter function ecluse.bundle_of owner to ecluse_sealer;
+alter function ecluse.seal_erasure owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
 -- its own, too: the second time the lines at the top take an owner's right to call what it owns
 grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
 grant execute on function ecluse.gather, ecluse.sealed_before, ecluse.entry_of, ecluse.unsigned_since to ecluse_sealer;
 grant execute on function ecluse.record_outcome, ecluse.outcomes_due, ecluse.settle_outcome, ecluse.retry_outcomes, ecluse.outcome_counts, ecluse.purge_outcomes to ecluse_sealer;
+grant execute on function ecluse.rekey_log, ecluse.succeed_log, ecluse.current_log to ecluse_sealer;
+grant select, insert, update on ecluse.ledger_key to ecluse_sealer;
+grant select, insert on ecluse.ledger_succession to ecluse_sealer;
+grant update (log_id) on ecluse.processor to ecluse_sealer;
+grant execute on function ecluse.usage_lines, ecluse.usage_plan, ecluse.usage_seal, ecluse.usage_shown, ecluse.purge_usage, ecluse.first_sealed, ecluse.counts_due, ecluse.note_counts, ecluse.bundle_of to ecluse_sealer;
+grant select, insert, update, delete on ecluse.usage_deferral to ecluse_sealer;
+grant select, insert, delete on ecluse.usage_look to ecluse_sealer;
+grant select, insert on ecluse.counts_day to ecluse_sealer;
+grant execute on function ecluse.seal_erasure, ecluse.handle_of to ecluse_sealer;
+grant select, insert on ecluse.erasure_batch, ecluse.tombstone to ecluse_sealer;
+grant select, delete on ecluse.erasure_plan to ecluse_sealer;
+grant select on ecluse.erasure_place, ecluse.erasure_request to ecluse_sealer;
+grant update (batch) on ecluse.erasure_request to ecluse_sealer;
 grant select on ecluse.ledger_checkpoint to ecluse_sealer;
+grant execute on function ecluse.uncosigned_since, ecluse.apply_witnesses to ecluse_sealer;
+grant select, insert on ecluse.ledger_policy to ecluse_sealer;
+grant select on ecluse.ledger_quorum to ecluse_sealer;
 grant select, update on ecluse.ledger_head to ecluse_sealer;
 grant select, insert on ecluse.ledger_entry, ecluse.opening, ecluse.contract, ecluse.processor, ecluse.agent, ecluse.client, ecluse.schedule_change to ecluse_sealer;
 grant select, insert, update on ecluse.client_key, ecluse.hold to ecluse_sealer;
@@ -54,7 +85,7 @@ grant select on ecluse.ledger_log, ecluse.ledger_head, ecluse.ledger_tile, eclus
 grant select on ecluse.processor, ecluse.contract, ecluse.agent, ecluse.client, ecluse.client_key, ecluse.hold to ecluse_app;
 grant select on ecluse.schedule_change, ecluse.budget_count to ecluse_app;
 grant select on ecluse.schedule_import, ecluse.session, ecluse.session_agent, ecluse.enrolment, ecluse.appointment to ecluse_app;
-grant insert (id, source, sha256, row_count, actor, started_at, mode) on ecluse.schedule_import to ecluse_app;
+grant insert (id, source, sha256, row_count, actor, started_at, mode, salt) on ecluse.schedule_import to ecluse_app;
 grant select, insert, delete on ecluse.schedule_request to ecluse_app;
 grant insert (id, source, session_ref, processor_id, purpose, site_id, room, starts_at, ends_at, import_id) on ecluse.session to ecluse_app;
 grant insert on ecluse.session_agent, ecluse.enrolment to ecluse_app;
@@ -63,6 +94,12 @@ grant execute on function ecluse.drop_pending to ecluse_app;
 revoke all on function ecluse.record_outcome, ecluse.outcomes_due, ecluse.settle_outcome, ecluse.retry_outcomes, ecluse.outcome_counts, ecluse.purge_outcomes from public;
 grant execute on function ecluse.record_outcome, ecluse.retry_outcomes, ecluse.outcome_counts to ecluse_app;
 grant select on ecluse.outcome_feed to ecluse_app;
+revoke all on function ecluse.first_key, ecluse.rekey_log, ecluse.succeed_log, ecluse.current_log from public;
+grant execute on function ecluse.current_log to ecluse_app, ecluse_jobs, ecluse_eraser, ecluse_reader;
+grant select on ecluse.ledger_key, ecluse.ledger_succession, ecluse.ledger_anchor to ecluse_app;
+revoke all on function ecluse.uncosigned_since, ecluse.apply_witnesses from public;
+grant execute on function ecluse.uncosigned_since to ecluse_app;
+grant select on ecluse.ledger_policy, ecluse.ledger_cosignature, ecluse.ledger_quorum to ecluse_app;
 grant select, insert, delete on ecluse.sandbox_person to ecluse_app;
 grant select on public._pogo_migration to ecluse_app; -- a gate does not start on another release's schema
 
@@ -70,11 +107,41 @@ grant select on public._pogo_migration to ecluse_app; -- a gate does not start o
 grant select on ecluse.ledger_log, ecluse.ledger_head, ecluse.ledger_entry to ecluse_jobs;
 grant select, insert, update on ecluse.ledger_tile to ecluse_jobs;
 grant select, insert on ecluse.ledger_checkpoint to ecluse_jobs;
+grant select on ecluse.ledger_policy to ecluse_jobs;
+grant select, insert on ecluse.ledger_cosignature, ecluse.ledger_quorum to ecluse_jobs;
+grant execute on function ecluse.uncosigned_since to ecluse_jobs;
+grant select on ecluse.ledger_key, ecluse.ledger_succession to ecluse_jobs;
+grant update (note) on ecluse.ledger_checkpoint to ecluse_jobs; -- another key's signature of the same head
+grant select, insert on ecluse.ledger_anchor to ecluse_jobs;
 grant execute on function ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.ensure_partitions to ecluse_jobs;
 grant execute on function ecluse.outcomes_due, ecluse.settle_outcome, ecluse.outcome_counts, ecluse.purge_outcomes to ecluse_jobs;
 
--- ecluse_eraser: forgets
-grant select, delete on ecluse.opening to ecluse_eraser;
+-- ecluse_usage: looks a person's record up, and may do nothing else
+revoke all on function ecluse.usage_lines, ecluse.usage_plan, ecluse.usage_seal, ecluse.usage_shown, ecluse.purge_usage, ecluse.first_sealed, ecluse.counts_due, ecluse.note_counts, ecluse.bundle_of from public;
+grant execute on function ecluse.usage_plan, ecluse.usage_seal, ecluse.usage_shown to ecluse_usage;
+grant execute on function ecluse.bundle_of to ecluse_app, ecluse_jobs, ecluse_reader;
+grant execute on function ecluse.purge_usage, ecluse.counts_due, ecluse.note_counts to ecluse_jobs;
+
+-- ecluse_eraser: owns the functions that forget; nobody logs in as it
+revoke all on function ecluse.erasable, ecluse.handle_of, ecluse.processor_of_hold, ecluse.kept_at, ecluse.names_any, ecluse.hold_lasts, ecluse.erasure_waiting, ecluse.plan_erasure, ecluse.seal_erasure, ecluse.erase_slice, ecluse.ask_erasure, ecluse.withdraw_erasure, ecluse.erasure_requests, ecluse.erasure_batches, ecluse.erasure_kept from public;
+grant create on schema ecluse to ecluse_eraser;
+alter function ecluse.plan_erasure owner to ecluse_eraser;
+alter function ecluse.erase_slice owner to ecluse_eraser;
+alter function ecluse.ask_erasure owner to ecluse_eraser;
+alter function ecluse.withdraw_erasure owner to ecluse_eraser;
+alter function ecluse.erasure_requests owner to ecluse_eraser;
+alter function ecluse.erasure_batches owner to ecluse_eraser;
+alter function ecluse.erasure_kept owner to ecluse_eraser;
+revoke create on schema ecluse from ecluse_eraser;
+grant execute on function ecluse.erasable, ecluse.handle_of, ecluse.processor_of_hold, ecluse.kept_at, ecluse.names_any, ecluse.hold_lasts, ecluse.erasure_waiting to ecluse_eraser;
+grant execute on function ecluse.plan_erasure, ecluse.erase_slice, ecluse.ask_erasure, ecluse.withdraw_erasure, ecluse.erasure_requests, ecluse.erasure_batches, ecluse.erasure_kept to ecluse_eraser;
+grant select on ecluse.ledger_head, ecluse.agent, ecluse.client, ecluse.schedule_import, ecluse.tombstone to ecluse_eraser;
+grant select, delete on ecluse.opening, ecluse.appointment, ecluse.session, ecluse.enrolment, ecluse.outcome, ecluse.schedule_change, ecluse.budget_person, ecluse.hold, ecluse.usage_deferral to ecluse_eraser;
+grant update (salt, actor) on ecluse.schedule_import to ecluse_eraser;
+grant select, update on ecluse.erasure_batch to ecluse_eraser;
+grant select, insert on ecluse.erasure_plan to ecluse_eraser;
+grant select, insert, delete on ecluse.erasure_place, ecluse.erasure_request to ecluse_eraser;
+grant execute on function ecluse.plan_erasure, ecluse.seal_erasure, ecluse.erase_slice, ecluse.ask_erasure, ecluse.withdraw_erasure, ecluse.erasure_requests, ecluse.erasure_batches, ecluse.erasure_kept to ecluse_jobs;
 
 -- ecluse_reader: fsck, console, exposure
 grant select on all tables in schema ecluse to ecluse_reader;

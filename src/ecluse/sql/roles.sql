@@ -3,7 +3,7 @@
 do $$
 declare r text;
 begin
-  foreach r in array array['ecluse_owner', 'ecluse_app', 'ecluse_jobs', 'ecluse_reader'] loop
+  foreach r in array array['ecluse_owner', 'ecluse_app', 'ecluse_jobs', 'ecluse_reader', 'ecluse_usage'] loop
     if not exists (select 1 from pg_roles where rolname = r) then execute format('create role %I login nosuperuser nocreatedb nocreaterole', r); end if;
   end loop;
   foreach r in array array['ecluse_sealer', 'ecluse_eraser'] loop
@@ -11,10 +11,13 @@ begin
   end loop;
   execute format('grant create on database %I to ecluse_owner', current_database());
 end $$;
-grant ecluse_sealer to ecluse_owner;
+grant ecluse_sealer, ecluse_eraser to ecluse_owner;
 alter role ecluse_app set lock_timeout = '4s';
 alter role ecluse_app set statement_timeout = '8s';
 alter role ecluse_app set idle_in_transaction_session_timeout = '10s';
 alter role ecluse_jobs set lock_timeout = '4s';
 alter role ecluse_jobs set idle_in_transaction_session_timeout = '60s';
 alter role ecluse_reader set default_transaction_read_only = on;
+alter role ecluse_usage set lock_timeout = '4s';
+alter role ecluse_usage set statement_timeout = '8s';
+alter role ecluse_usage set idle_in_transaction_session_timeout = '10s';

@@ -25,7 +25,18 @@ from prometheus_client import Counter, Histogram
 from ecluse import __version__
 from ecluse.errors import EcluseError
 from ecluse.events import describe
-from ecluse.web import disclose, ledger_api, oauth, outcome_api, problem_pages, processor_api, schedule_api, wire
+from ecluse.web import (
+    audit_api,
+    disclose,
+    ledger_api,
+    oauth,
+    outcome_api,
+    problem_pages,
+    processor_api,
+    schedule_api,
+    usage_api,
+    wire,
+)
 from ecluse.web.auth import read_headers
 from ecluse.web.gateway import Gateway
 from ecluse.web.problems import PROBLEMS, HttpProblem, document, headers_of
@@ -100,7 +111,9 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
             *oauth.HANDLERS,
             *schedule_api.HANDLERS,
             *outcome_api.HANDLERS,
+            *usage_api.HANDLERS,
             *ledger_api.HANDLERS,
+            *audit_api.HANDLERS,
             *problem_pages.HANDLERS,
         ],
         dependencies={"gateway": Provide(gateway, sync_to_thread=False)},
@@ -126,7 +139,7 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
 def openapi_document(framework: Litestar) -> dict[str, Any]:
     """Return the document as it is published: what the framework draws from the types, and what no type says."""
     drawn = framework.openapi_schema.to_schema()
-    said = [each for module in (wire, oauth, schedule_api) for each in vars(module).values()]
+    said = [each for module in (wire, oauth, schedule_api, usage_api) for each in vars(module).values()]
     complete(
         drawn["components"]["schemas"], [each for each in said if isinstance(each, type) and issubclass(each, msgspec.Struct)]
     )

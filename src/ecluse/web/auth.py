@@ -19,8 +19,8 @@ from ecluse.identity import ProofInvalid, TokenInvalid
 from ecluse.web.gateway import Gateway
 from ecluse.web.problems import HttpProblem
 
-PROCESSOR, SCHEDULER = "disclose", "schedule"
-"""The scopes of tokens: a processor's machine, the controller's scheduler."""
+PROCESSOR, SCHEDULER, PORTAL, AUDITOR = "disclose", "schedule", "usage", "audit"
+"""The scopes of tokens: a processor's machine, the controller's scheduler, its portal for persons, an auditor's."""
 
 
 class Headers(msgspec.Struct, frozen=True):

@@ -36,29 +36,40 @@ from ecluse.disclosure import Door
 from ecluse.disclosure.store import note_floods
 from ecluse.errors import ConfigurationError
 from ecluse.identity import PrivateKey, ProofChecker, PublicKey, server_metadata
+from ecluse.install import LOG_ID, authority_of, signer_of
+from ecluse.ledger.anchor import Anchoring
+from ecluse.ledger.erase import Eraser
 from ecluse.ledger.integrate import Integrator
-from ecluse.ledger.sign import Signer, load_log_key
+from ecluse.ledger.witnesses import Witnesses
 from ecluse.outcomes.deliver import Courier
 from ecluse.outcomes.signature import load_webhook_key
 from ecluse.register import AttributeType, RegisterMap, parse_register
 from ecluse.register.store import SESSION_SETTINGS, Register
 from ecluse.settings import Installation, Settings, with_user
+from ecluse.usage.model import Office
+from ecluse.usage.service import Reading, keep_house
 from ecluse.web.keyfiles import LiveFingerprintKeys, LiveTokenKeys
 
-LOG_ID: Final = 1
 JOBS_POOL: Final = 4
 _FLOODS_EVERY_SECONDS: Final = 15
+_LOGS: Final = "select g.id, g.name, g.origin, ecluse.current_log(g.id) as current from ecluse.ledger_log g order by g.id"
 HttpRequest: TypeAlias = Request[Any, Any, Any]
 """A request of the framework; we use none of its user, auth or state."""
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
-    """One serving process. ``attributes``: the register's attributes and their types; ``origin``: the log's name."""
+    """One serving process. ``attributes``: the register's attributes and their types.
+
+    ``log_id``, ``origin``: the log that it writes, found at its start. ``logs``, ``origins``: the number by name, and the origin by number, of every log that
+    it serves, those that were succeeded too.
+    """
 
     settings: Settings
     pool: Pool
     register_pool: Pool
     jobs_pool: Pool | None
+    reading: Reading
+    witnesses: Witnesses | None
     register_map: RegisterMap
     attributes: Mapping[str, AttributeType]
     door: Door
@@ -66,6 +77,9 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     tokens: LiveTokenKeys
     webhook_key: PublicKey
     origin: str
+    log_id: int
+    logs: Mapping[str, int]
+    origins: Mapping[int, str]
     stop: asyncio.Event
     workers: tuple[asyncio.Task[None], ...]
 
@@ -74,7 +88,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         await self.door.close()
         self.stop.set()
         await asyncio.gather(*self.workers, return_exceptions=True)
-        for pool in (self.pool, self.register_pool, self.jobs_pool):
+        for pool in (self.pool, self.register_pool, self.reading.usage, self.jobs_pool):
             if pool is not None:
                 with contextlib.suppress(*LOST):
                     await asyncio.wait_for(pool.close(), timeout=5)
@@ -122,30 +136,38 @@ async def _build(installation: Installation, database_url: str, register_url: st
         await refuse_strong_role(connection)
         await refuse_other_schema(connection)
         await refuse_loose_commits(connection)
-        origin = await connection.fetchval("select origin from ecluse.ledger_log where id = $1::smallint", LOG_ID)
-        if origin is None:
+        logs = {row["id"]: row for row in await connection.fetch(_LOGS)}
+        if LOG_ID not in logs:
             raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
+        log = logs[logs[LOG_ID]["current"]]
     undo.callback(pool.terminate)
     register_pool = await open_register_pool(installation, register_url)
     undo.callback(register_pool.terminate)
+    reading = await _open_records(installation, database_url, pool, register_map, log["id"])
+    undo.callback(reading.usage.terminate)
     door = Door(
-        pool, Register(register_pool, register_map), attributes, fingerprints, settings.zone, log_id=LOG_ID,
-        limits=settings.door, random_bytes=ids.random_bytes, new_id=ids.new_id,
+        pool, Register(register_pool, register_map), attributes, fingerprints, settings.zone, log_id=log["id"],
+        limits=settings.door, uncosigned_for=settings.ledger.max_uncosigned_frozen, random_bytes=ids.random_bytes, new_id=ids.new_id,
     )  # fmt: skip
     stop = asyncio.Event()
-    jobs_pool, workers = await _start_workers(installation, database_url, origin, webhook_key, stop)
+    jobs_pool, witnesses, workers = await _start_workers(installation, database_url, log, webhook_key, stop)
     return Gateway(
         settings=settings,
         pool=pool,
         register_pool=register_pool,
         jobs_pool=jobs_pool,
+        reading=reading,
+        witnesses=witnesses,
         register_map=register_map,
         attributes=attributes,
         door=door,
         proofs=ProofChecker(settings.public_url),
         tokens=tokens,
         webhook_key=webhook_key.public,
-        origin=origin,
+        origin=log["origin"],
+        log_id=log["id"],
+        logs={row["name"]: number for number, row in logs.items()},
+        origins={number: row["origin"] for number, row in logs.items()},
         stop=stop,
         workers=workers,
     )
@@ -192,30 +214,53 @@ async def open_register_pool(installation: Installation, register_url: str) -> P
     return pool
 
 
+async def _open_records(
+    installation: Installation, database_url: str, app: Pool, register_map: RegisterMap, log_id: int
+) -> Reading:
+    """Open what reads a person's record: a small pool of a role that may do nothing else."""
+    settings = installation.settings
+    address = with_user(database_url, "ecluse_usage")
+    pool = await open_pool(address, installation.passwords("usage"), size=settings.usage.pool, name="usage")
+    async with _checking(pool) as connection:
+        await refuse_strong_role(connection)
+    office = Office(controller=settings.controller.name, register=register_map.name)
+    return Reading(usage=pool, app=app, office=office, log_id=log_id, limit=settings.usage.looks_per_minute)
+
+
 async def _start_workers(
-    installation: Installation, database_url: str, origin: str, webhook_key: PrivateKey, stop: asyncio.Event
-) -> tuple[Pool | None, tuple[asyncio.Task[None], ...]]:
+    installation: Installation, database_url: str, log: asyncpg.Record, webhook_key: PrivateKey, stop: asyncio.Event
+) -> tuple[Pool | None, Witnesses | None, tuple[asyncio.Task[None], ...]]:
     """Start the integrator, and what else one process of the installation does, where this process may hold the log's key."""
     if not installation.settings.ledger.sign:
-        return None, ()
+        return None, None, ()
+    authority = authority_of(installation)
     pool = await open_pool(with_user(database_url, "ecluse_jobs"), installation.passwords("jobs"), size=JOBS_POOL, name="jobs")
     async with _checking(pool) as connection:
         await refuse_strong_role(connection)
-    signer = Signer(installation.state / "log.checkpoint", origin, load_log_key(installation.secret("log.key")))
-    courier = Courier(pool, webhook_key, installation.settings.outcomes.webhook, log_id=LOG_ID)
-    return pool, (
-        asyncio.create_task(Integrator(pool, signer, log_id=LOG_ID).run(stop)),
+    signer = signer_of(installation, log["id"], log["origin"])
+    courier = Courier(pool, webhook_key, installation.settings.outcomes.webhook, log_id=log["id"])
+    kept, zone = installation.settings.retention, installation.settings.zone
+    eraser = Eraser(pool, log_id=log["id"], months=kept.openings_months, hour=kept.hour, zone=zone)
+    limits = installation.settings.ledger
+    witnesses = Witnesses(pool, log_id=log["id"], warn_after=limits.max_uncosigned, freeze_after=limits.max_uncosigned_frozen)
+    workers = (
+        asyncio.create_task(Integrator(pool, signer, log_id=log["id"], published=witnesses.wake).run(stop)),
+        asyncio.create_task(witnesses.run(stop)),
+        *([asyncio.create_task(Anchoring(pool, authority, log_id=log["id"]).run(stop))] if authority is not None else []),
         asyncio.create_task(courier.run(stop)),
-        asyncio.create_task(_note_floods(pool, stop)),
+        asyncio.create_task(eraser.run(stop)),
+        asyncio.create_task(_note_floods(pool, log["id"], stop)),
+        asyncio.create_task(keep_house(pool, log["id"], stop)),
     )
+    return pool, witnesses, workers
 
 
-async def _note_floods(pool: Pool, stop: asyncio.Event) -> None:
+async def _note_floods(pool: Pool, log_id: int, stop: asyncio.Event) -> None:
     """Seal how many refusals were only counted, until ``stop``."""
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _FLOODS_EVERY_SECONDS)
-        await note_floods(pool, LOG_ID)
+        await note_floods(pool, log_id)
 
 
 def raw(status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes | None) -> Response[Any]:

@@ -35,14 +35,14 @@ from ecluse.identity import (
 )
 from ecluse.identity.metadata import JWKS_PATH, TOKEN_PATH, WELL_KNOWN_PATH, KeySet, ServerMetadata
 from ecluse.identity.tokens import TOKEN_LIFE
-from ecluse.web.auth import PROCESSOR, SCHEDULER, read_headers
+from ecluse.web.auth import AUDITOR, PORTAL, PROCESSOR, SCHEDULER, read_headers
 from ecluse.web.gateway import Gateway, HttpRequest, Served, raw
 from ecluse.web.problems import HttpProblem
 from ecluse.web.published import published
 from ecluse.web.wire import TokenAnswer
 
 MOST_BODY_BYTES: Final = 16_384
-_SCOPES: Final = {"processor": PROCESSOR, "scheduler": SCHEDULER}
+_SCOPES: Final = {"processor": PROCESSOR, "scheduler": SCHEDULER, "portal": PORTAL, "auditor": AUDITOR}
 
 
 class OAuthError(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from ecluse.outcomes.service import record_outcome
 from ecluse.outcomes.store import Asking, outcomes_after
 from ecluse.web.auth import PROCESSOR, SCHEDULER, prove, read_headers, spend
 from ecluse.web.disclose import MOST_BODY_BYTES, idempotency_key, processor_of
-from ecluse.web.gateway import LOG_ID, HttpRequest, Served
+from ecluse.web.gateway import HttpRequest, Served
 from ecluse.web.problems import HttpProblem
 from ecluse.web.processor_api import tagged
 from ecluse.web.published import CALLER, published
@@ -79,7 +79,7 @@ async def outcome(
         key=key,
         body_hash=sha256(msgspec.json.encode(asked)).digest(),
     )
-    done = await record_outcome(gateway.pool, gateway.door, asking, asked, log_id=LOG_ID)
+    done = await record_outcome(gateway.pool, gateway.door, asking, asked, log_id=gateway.log_id)
     if isinstance(done, Unrecorded):
         raise HttpProblem(done.code, done.detail, **done.told)
     said = msgspec.to_builtins(asked)

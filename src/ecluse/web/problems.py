@@ -76,6 +76,8 @@ _ROWS: Final = (
             detail="Nothing of this file was applied. Each row of `problems` says where, why and the mend."),
     Problem(code="too-many-refusals", status=429, title="Too many refusals", move=Move.YOURS,
             detail="This client was refused too often within a minute: refusals are only counted until it is over. What may be read is still disclosed."),
+    Problem(code="too-many-requests", status=429, title="Too many requests", move=Move.WAIT, retry=True, wait_seconds=60,
+            detail="This client has asked as often in this minute as it may."),
     Problem(code="ledger-unavailable", status=503, title="The ledger can't be written", move=Move.WAIT, retry=True, wait_seconds=1,
             detail="Without a sealed entry nothing is disclosed. Try again with the same Idempotency-Key."),
     Problem(code="register-unavailable", status=503, title="The register can't be read", move=Move.WAIT, retry=True, wait_seconds=2,

@@ -6,23 +6,26 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final, TypeVar
 
+import asyncpg
 import msgspec
 from litestar import Response, get, post
 from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from ecluse import clock
-from ecluse.contracts import Purpose
-from ecluse.db import LOST
+from ecluse.contracts import GateState, Purpose
+from ecluse.db import LOST, Connection
 from ecluse.disclosure import Client, LedgerUnavailable, Proven, Snapshot
 from ecluse.ids import is_id
 from ecluse.ledger import leaf_hash
 from ecluse.ledger.errors import NotPublished
+from ecluse.ledger.policies import Overdue
 from ecluse.ledger.serve import checkpoint_covering, inclusion
 from ecluse.schedule import agenda
 from ecluse.web import disclose as door
 from ecluse.web.auth import PROCESSOR, client_of, prove, read_headers
-from ecluse.web.gateway import LOG_ID, Gateway, HttpRequest, Served, raw
+from ecluse.web.gateway import Gateway, HttpRequest, Served, raw
+from ecluse.web.ledger_api import waiting
 from ecluse.web.problems import HttpProblem
 from ecluse.web.published import CALLER, DOOR, published
 from ecluse.web.wire import (
@@ -97,18 +100,33 @@ async def whoami(request: HttpRequest, gateway: Served) -> WhoAmI:
     """Tell who you are here: client, contract, purposes, attributes and forms, agents, and the server's clock."""
     _, client, processor, snapshot = await _caller(request, gateway)
     terms = snapshot.terms(processor, clock.now())
+    state, reasons = (terms.gate.state, list(terms.gate.reasons)) if terms else (GateState.CLOSED, ["contract:absent"])
+    late = await _late(gateway)
+    if late is not Overdue.NO:  # it closes every gate, and opens none
+        harder = GateState.FROZEN if late is Overdue.FROZEN else GateState.WARN
+        state = harder if state is GateState.OPEN or (state, harder) == (GateState.WARN, GateState.FROZEN) else state
+        reasons.append("witnesses:uncosigned")
     return WhoAmI(
         processor=processor,
         client=client.id,
         contract_reference=terms.contract.reference if terms else None,
         contract_version=terms.version if terms else None,
-        gate=terms.gate.state.value if terms else "closed",
-        gate_reasons=list(terms.gate.reasons) if terms else ["contract:absent"],
+        gate=state.value,
+        gate_reasons=reasons,
         agents=sorted(agent for agent, owner in snapshot.agents.items() if owner == processor),
         purposes=[_purpose(purpose) for purpose in terms.contract.purposes.values()] if terms else [],
         server_time=clock.now(),
         log=gateway.origin,
     )
+
+
+async def _late(gateway: Gateway) -> Overdue:
+    """Return whether entries have waited too long for the log's witnesses."""
+    try:
+        async with gateway.pool.acquire() as connection:
+            return (await waiting(connection, gateway))[0]
+    except LOST as lost:
+        raise LedgerUnavailable from lost
 
 
 def _purpose(purpose: Purpose) -> PurposeItem:
@@ -389,26 +407,33 @@ async def proof(request: HttpRequest, gateway: Served, disclosure: Annotated[str
         raise HttpProblem("not-found")
     try:
         async with gateway.pool.acquire() as connection:
-            row = await connection.fetchrow(
-                "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", LOG_ID, processor, disclosure
-            )
-            if row is None:
-                raise HttpProblem("not-found")
-            head = await checkpoint_covering(connection, LOG_ID, row["index"])
+            log_id, row = await _entry_of(connection, gateway, processor, disclosure)
+            head = await checkpoint_covering(connection, log_id, row["index"])
             if head is None:
                 raise HttpProblem("not-published")
-            path = await inclusion(connection, LOG_ID, row["index"], head.size)
+            path = await inclusion(connection, log_id, row["index"], head.size)
     except NotPublished as early:
         raise HttpProblem("not-published") from early
     except LOST as lost:
         raise LedgerUnavailable from lost
     return ProofAnswer(
-        log=gateway.origin,
+        log=gateway.origins[log_id],
         index=row["index"],
         leaf_hash=leaf_hash(row["leaf"]).hex(),
         checkpoint=head.note,
         inclusion=[each.hex() for each in path],
     )
+
+
+async def _entry_of(connection: Connection, gateway: Gateway, processor: str, disclosure: str) -> tuple[int, asyncpg.Record]:
+    """Find a processor's own entry: the log that holds it, the one written now or one that was succeeded, and its row."""
+    for log_id in sorted(gateway.logs.values(), reverse=True):
+        row = await connection.fetchrow(
+            "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", log_id, processor, disclosure
+        )
+        if row is not None:
+            return log_id, row
+    raise HttpProblem("not-found")
 
 
 HANDLERS: Final = [disclose, whoami, sessions, session, sheet, changes, budget, proof]

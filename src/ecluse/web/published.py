@@ -64,7 +64,10 @@ TAGS: Final = [
     Tag(name="authorization", description="Tokens bound to the client's own key."),
     Tag(name="processor", description="What a contractor's machine asks."),
     Tag(name="controller", description="What the agency's own scheduler sends and fetches."),
-    Tag(name="ledger", description="The log's public surface (C2SP tlog-tiles): no credential, no personal data."),
+    Tag(name="person", description="What the agency's portal asks for a person: who was given what of their data."),
+    Tag(
+        name="ledger", description="The log's surface (C2SP tlog-tiles), without personal data: public, its entries for auditors."
+    ),
     Tag(name="operation", description="For those who run the gate."),
 ]
 

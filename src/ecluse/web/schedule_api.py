@@ -26,7 +26,7 @@ from ecluse.schedule.reports import Book, ImportApplied, ImportChecked, ImportHe
 from ecluse.schedule.service import approve, import_schedule, substitute, waiting, walk_in
 from ecluse.web.auth import SCHEDULER, prove, read_headers, spend
 from ecluse.web.disclose import MOST_BODY_BYTES
-from ecluse.web.gateway import LOG_ID, Gateway, HttpRequest, Served, raw
+from ecluse.web.gateway import Gateway, HttpRequest, Served, raw
 from ecluse.web.problems import HttpProblem, document, headers_of
 from ecluse.web.published import CALLER, published
 from ecluse.web.wire import ID_PATTERN, Agent, Count, Hex, ImportId, Index
@@ -131,7 +131,7 @@ async def _sender(gateway: Gateway, proven: Proven) -> Sender:
 
 def _book(gateway: Gateway) -> Book:
     """Return where the schedule is kept."""
-    return Book(pool=gateway.pool, register=gateway.register_map, zone=gateway.settings.zone, log_id=LOG_ID)
+    return Book(pool=gateway.pool, register=gateway.register_map, zone=gateway.settings.zone, log_id=gateway.log_id)
 
 
 @contextmanager
@@ -262,7 +262,7 @@ async def schedule(
     with _as_problems():
         report = await import_schedule(
             gateway.pool, file_bytes=body, kind=kind, actor=sender.name, dry_run=dry_run, register=gateway.register_map,
-            zone=gateway.settings.zone, mode=mode, confirm=confirm, source=source, log_id=LOG_ID, authorise=sender.authorise,
+            zone=gateway.settings.zone, mode=mode, confirm=confirm, source=source, log_id=gateway.log_id, authorise=sender.authorise,
         )  # fmt: skip
     return _answer(report)
 

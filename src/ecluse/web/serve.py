@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
-import structlog
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
+from prometheus_client import start_http_server
 
+from ecluse.errors import ConfigurationError
 from ecluse.install import Databases
+from ecluse.listen import listen, set_up_logs
 from ecluse.settings import Installation
 from ecluse.web.app import build_app
 from ecluse.web.gateway import Gateway, build
 
-_BACKLOG: Final = 1024
+__all__ = ["serve", "set_up_logs"]
+
 _COLLECT_EVERY: Final = 50_000  # objects made and not yet freed: some hundred requests' worth
-
-
-def set_up_logs() -> None:
-    """Write one JSON line an event to standard error: constant event names, allow-listed fields, no personal value."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 def serve(installation: Installation, reached: Databases, *, ready: Callable[[], None] = lambda: None) -> None:
@@ -60,26 +45,27 @@ async def _serve(installation: Installation, reached: Databases, ready: Callable
     async def make() -> Gateway:
         return gateway
 
-    server = Server(
-        build_app(make),
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
-        websockets=False,
-        backlog=_BACKLOG,
-        log_enabled=False,
-    )
     _calm_collector()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    serving = asyncio.create_task(server.serve())
-    ready()
-    ended = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
-    if not serving.done():
-        server.stop()  # type: ignore[no-untyped-call] # granian types its embedded server less than the rest
-    await serving
+    with _metrics(settings.metrics):
+        await listen(build_app(make), host=settings.host, port=settings.port, ready=ready)
+
+
+@contextmanager
+def _metrics(address: str) -> Iterator[None]:
+    """Serve the metrics (labels are codes, never values) at an address of their own: how often what was refused is for the controller alone."""
+    if not address:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"))
+    except OSError as taken:
+        raise ConfigurationError(
+            "metrics", f"can't listen at {address} ({taken.strerror})", "Choose another address, or leave it empty"
+        ) from taken
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -76,7 +76,7 @@ LevelWord = Annotated[
 OutcomeCursor = Annotated[
     str, BodyKwarg(description="A place in the list of outcomes.", schema_extra={"pattern": "^(0|[1-9][0-9]{0,17})$"})
 ]
-ScopeWord = Annotated[str, BodyKwarg(schema_extra={"enum": ["disclose", "schedule"]})]
+ScopeWord = Annotated[str, BodyKwarg(schema_extra={"enum": ["disclose", "schedule", "usage", "audit"]})]
 
 
 class DisclosureRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

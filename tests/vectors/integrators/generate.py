@@ -1,6 +1,6 @@
 """Writes the vectors of this folder: ``python -m tests.vectors.integrators.generate``. Nothing is drawn by chance: the same files on every machine.
 
-``jose.py`` makes keys, proofs and assertions, ``receipts.py`` the receipts; ``SOURCES.md`` says what each file holds.
+``jose.py`` makes keys, proofs and assertions, ``receipts.py`` the receipts, ``receipt_files.py`` their files; ``SOURCES.md`` says what each file holds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from tests.vectors.integrators import jose, receipts
+from tests.vectors.integrators import jose, receipt_files, receipts
 
 HERE: Final = Path(__file__).parent
 
@@ -27,6 +27,7 @@ def files() -> dict[str, jose.Row]:
         | {"token": jose.TOKEN, "ath": jose.ATH, "accepted": jose.accepted_proofs(), "refused": jose.refused_proofs()},
         "assertions.json": told | {"registered": [jose.CLIENT_KEY.name, jose.NEXT_KEY.name], **jose.assertions()},
         "receipts.json": receipts.vectors(),
+        "receipt-files.json": receipt_files.vectors(),
     }
 
 

@@ -18,6 +18,8 @@ from tests.vectors.integrators.jose import CLIENT, Key, Row
 
 ORIGIN: Final = "agency.example/ecluse/main"
 LOG_KEY: Final = Key("log", "Ed25519")
+NEXT_LOG_KEY: Final = Key("next log", "Ed25519")
+WITNESSES: Final = {f"witness.example/{name}": Key(f"witness {name}", "Ed25519") for name in ("one", "two", "three")}
 SIZE: Final = 11
 INDEX: Final = 6
 DISCLOSURE: Final = "dsc_ouxg4zlsorqxgylbmvyhgzlunq"
@@ -111,6 +113,26 @@ def vkey(key: Key) -> str:
     return f"{ORIGIN}+{key_id(key).hex()}+{typed}"
 
 
+def witness_id(name: str) -> bytes:
+    """Return a witness's key id: of its name, the type and the key."""
+    return hashlib.sha256(name.encode() + b"\n\x04" + public(WITNESSES[name])).digest()[:4]
+
+
+def witness_vkey(name: str) -> str:
+    """Write a witness's verifier key."""
+    typed = base64.b64encode(b"\x04" + public(WITNESSES[name])).decode()
+    return f"{name}+{witness_id(name).hex()}+{typed}"
+
+
+def cosigned(text: str, name: str, at: int, *, claimed: int | None = None) -> str:
+    """Return a witness's signature line of a checkpoint's text (C2SP tlog-cosignature); ``claimed``: another time than the signed one."""
+    secret = WITNESSES[name].secret
+    if not isinstance(secret, ed25519.Ed25519PrivateKey):
+        raise TypeError("a witness's key is Ed25519")
+    raw = (at if claimed is None else claimed).to_bytes(8, "big") + secret.sign(f"cosignature/v1\ntime {at}\n{text}".encode())
+    return f"\u2014 {name} {base64.b64encode(witness_id(name) + raw).decode()}\n"
+
+
 def steps() -> tuple[list[Row], bytes, bytes]:
     """Return each field's pre-image and digest, their root, and the leaf."""
     rows: list[Row] = []
@@ -181,6 +203,24 @@ def broken() -> list[tuple[str, str, Change]]:
     def unsigned(case: Row) -> None:
         case["proof"]["checkpoint"] = case["proof"]["checkpoint"].partition("\n\n")[0] + "\n\n"
 
+    def twice(case: Row) -> None:
+        told = fields()
+        told.insert(13, ("forms", FORMS | {"family_name": "initial"}))
+        raw = [b"ecluse/1/" + name.encode() + b"\0" + salt(f"field {name}") + rfc8785.dumps(value) for name, value in told]
+        digests = [hashlib.sha256(each).digest() for each in raw]
+        leaf = b'{"c":"' + root(digests).hex().encode() + b'","h":"2026-01-05T09Z","k":"decision","v":1}'
+        opened = [
+            digest.hex() if name in HIDDEN or place == 12 else [name, salt(f"field {name}").hex(), value]
+            for place, ((name, value), digest) in enumerate(zip(told, digests, strict=True))
+        ]
+        receipt = case["answer"]["receipt"]
+        receipt["opening"]["fields"], receipt["leaf_hash"] = opened, hashlib.sha256(b"\0" + leaf).hexdigest()
+        case["answer"]["forms"] = case["answer"]["forms"] | {"family_name": "initial"}
+
+    def by_others(case: Row) -> None:
+        text, gap, _ = case["proof"]["checkpoint"].partition("\n\n")
+        case["proof"]["checkpoint"] = text + gap + "".join(cosigned(text + "\n", name, 1) for name in WITNESSES)
+
     return [
         ("a value is another than the one sealed", "values", lambda c: c["answer"]["subject"].update(birth_date=1991)),
         ("a value has another type", "values", lambda c: c["answer"]["subject"].update(birth_date="1990")),
@@ -195,6 +235,7 @@ def broken() -> list[tuple[str, str, Change]]:
         ("a field's salt was edited", "opening", lambda c: opened_at(c, "at").__setitem__(1, "00" * 32)),
         ("two fields are swapped", "opening", swap),
         ("a hidden field is missing", "opening", lambda c: c["answer"]["receipt"]["opening"]["fields"].pop()),
+        ("two fields of a name, the second one shown", "opening", twice),
         ("the hour is another", "opening", lambda c: c["answer"]["receipt"]["opening"].update(h="2026-01-05T10Z")),
         ("the leaf hash is another", "opening", lambda c: c["answer"]["receipt"].update(leaf_hash="00" * 32)),
         ("the proof is of another entry", "proof", lambda c: c["proof"].update(index=5)),
@@ -204,17 +245,34 @@ def broken() -> list[tuple[str, str, Change]]:
         ("the checkpoint's size was edited", "checkpoint", resize),
         ("the checkpoint is signed, and of another tree", "proof", resign),
         ("the checkpoint has no signature", "checkpoint", unsigned),
+        ("witnesses signed the checkpoint, the log did not", "checkpoint", by_others),
         ("the key is another log's", "checkpoint", lambda c: c.update(vkey=other)),
     ]  # fmt: skip
+
+
+def more_signed(note_text: str) -> dict[str, str]:
+    """Return the same checkpoint with signatures beside the log's, by what they are: whoever knows none of them passes over them."""
+    text = note_text.partition("\n\n")[0] + "\n"
+    witnesses = [cosigned(text, name, 1_767_605_401 + n) for n, name in enumerate(WITNESSES)]
+    after = note(text, NEXT_LOG_KEY).removeprefix(text + "\n")
+    own = note_text.removeprefix(text + "\n")
+    return {
+        "cosigned by witnesses": note_text + "".join(witnesses),
+        "cosigned by witnesses, whose lines stand before": f"{text}\n{''.join(witnesses)}{own}",
+        "signed by the log's next key, too": note_text + after,
+    }
 
 
 def vectors() -> Row:
     """Return the file."""
     case = {"vkey": vkey(LOG_KEY), **good()}
     told = {"request": case["request"], "vkey": case["vkey"], "answer": case["answer"], "proof": case["proof"]}
+    accepted = [{"name": "one person, four values, one withheld", **told, "steps": case["steps"]}]
+    for name, signed in more_signed(told["proof"]["checkpoint"]).items():
+        accepted.append({"name": name, **told, "proof": told["proof"] | {"checkpoint": signed}, "steps": case["steps"]})
     refused = []
     for name, fails, change in broken():
         worse = deepcopy(told)
         change(worse)
         refused.append({"name": name, "fails": fails, **worse})
-    return {"accepted": [{"name": "one person, four values, one withheld", **told, "steps": case["steps"]}], "refused": refused}
+    return {"accepted": accepted, "refused": refused}

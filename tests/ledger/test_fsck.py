@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecluse.ledger.errors import KeyInvalid
 from ecluse.ledger.fields import Event
+from ecluse.ledger.fsck import check_log
 from ecluse.ledger.model import Checkpoint, ProblemKind
 from ecluse.ledger.notes import format_vkey, sign_checkpoint, verifier_of_key
+from ecluse.ledger.seen import digest_of, load_memory
 from ecluse.ledger.service import seal_control
+from ecluse.ledger.stretch import STRETCH, Task
+from ecluse.ledger.teams import Reach
 from ecluse.ledger.tree import EMPTY_ROOT, root_of
-from ecluse.ledger.verify import verify_ledger
 
 pytestmark = pytest.mark.db
 
@@ -69,7 +71,7 @@ TAMPERED = [
     ),
     ("update ecluse.ledger_checkpoint set note = replace(note, '400', '401') where size = 400", {"checkpoint-note": 400}),
     ("update ecluse.ledger_checkpoint set signed_at = signed_at - interval '1 h' where size = 600", {"checkpoint-time": 600}),
-    ("update ecluse.ledger_checkpoint set size = 700 where size = 600", {"checkpoint-note": 700, "checkpoint-beyond": 600}),
+    ("update ecluse.ledger_checkpoint set size = 700 where size = 600", {"checkpoint-beyond": 600}),
     ("update ecluse.ledger_log set vkey = replace(vkey, '+', '-')", {"key-other": 0}),
     ("update ecluse.ledger_log set origin = 'other.example/log'", {"checkpoint-note": 0}),
 ]
@@ -83,7 +85,7 @@ async def _sound_log(journal):
         await journal.integrator().round()
 
 
-async def test_verify_when_anything_was_tampered_with_then_found_at_its_entry(journal):
+async def test_fsck_when_anything_was_tampered_with_then_found_at_its_entry(journal):
     """Each tampering is reported as what it is, with the first entry concerned, and nothing else is reported."""
     await _sound_log(journal)
     wrong = []
@@ -91,44 +93,44 @@ async def test_verify_when_anything_was_tampered_with_then_found_at_its_entry(jo
         transaction = journal.owner.transaction(isolation="repeatable_read")
         await transaction.start()
         await journal.tamper(statement)
-        report = await verify_ledger(journal.owner, 1, journal.signer.vkey)
+        report = await check_log(journal.owner, 1, journal.signer.vkey)
         await transaction.rollback()
         found = {problem.kind.value: problem.index for problem in report.problems}
         if found != expected:
             wrong.append((statement, found, expected))
     assert wrong == []
-    assert (await verify_ledger(journal.reader, 1, journal.signer.vkey)).sound
+    assert (await check_log(journal.reader, 1, journal.signer.vkey)).sound
 
 
-async def test_verify_when_history_was_rewritten_and_signed_by_another_key_then_found(journal):
+async def test_fsck_when_history_was_rewritten_and_signed_by_another_key_then_found(journal):
     """A head with the true root but another key's signature is found; so is the wrong verifier key."""
     await _sound_log(journal)
     forger = Ed25519PrivateKey.from_private_bytes(bytes(32))
     note = sign_checkpoint(Checkpoint(origin=ORIGIN, size=600, root=root_of(journal.leaves)), forger)
     await journal.owner.execute("update ecluse.ledger_checkpoint set note = $1 where size = 600", note)
-    report = await verify_ledger(journal.reader, 1, journal.signer.vkey)
+    report = await check_log(journal.reader, 1, journal.signer.vkey)
     assert [(one.kind, one.index) for one in report.problems] == [(ProblemKind.CHECKPOINT_NOTE, 600)]
-    report = await verify_ledger(journal.reader, 1, format_vkey(verifier_of_key(ORIGIN, forger)))
+    report = await check_log(journal.reader, 1, format_vkey(verifier_of_key(ORIGIN, forger)))
     assert [(one.kind, one.index, one.count) for one in report.problems] == [
         (ProblemKind.CHECKPOINT_NOTE, 0, 2), (ProblemKind.KEY_OTHER, 0, 1),
     ]  # fmt: skip
 
 
-async def test_verify_when_there_is_no_log_then_said(journal):
+async def test_fsck_when_there_is_no_log_then_said(journal):
     """A log that is not there is one problem; a key that is none is the caller's mistake."""
-    report = await verify_ledger(journal.reader, 2, journal.signer.vkey)
+    report = await check_log(journal.reader, 2, journal.signer.vkey)
     assert [one.kind for one in report.problems] == [ProblemKind.HEAD_MISSING]
     with pytest.raises(KeyInvalid):
-        await verify_ledger(journal.reader, 1, "no key")
+        await check_log(journal.reader, 1, "no key")
 
 
-async def test_verify_when_the_log_is_empty_then_sound(journal):
+async def test_fsck_when_the_log_is_empty_then_sound(journal):
     """Nothing sealed, nothing wrong."""
-    report = await verify_ledger(journal.reader, 1, journal.signer.vkey)
+    report = await check_log(journal.reader, 1, journal.signer.vkey)
     assert (report.sound, report.size, report.root) == (True, 0, EMPTY_ROOT)
 
 
-async def test_verify_when_sound_then_everything_is_counted(journal):
+async def test_fsck_when_sound_then_everything_is_counted(journal):
     """Counts of what was checked; entries not yet integrated are no problem; progress reaches the end."""
     await _sound_log(journal)
     await seal_control(
@@ -136,19 +138,63 @@ async def test_verify_when_sound_then_everything_is_counted(journal):
         detail={}, body={"id": "nice-langues", "name": "Nice Langues"},
     )  # fmt: skip
     seen = []
-    report = await verify_ledger(journal.reader, 1, journal.signer.vkey, lambda done, total: seen.append((done, total)))
+    report = await check_log(journal.reader, 1, journal.signer.vkey, lambda done, total: seen.append((done, total)))
     assert report.problems == ()
     assert (report.size, report.entries, report.openings, report.published) == (601, 601, 601, 600)
     assert (report.tiles, report.checkpoints) == (4, 3)
     assert seen == [(601, 601)]
 
 
-async def test_verify_when_given_processes_then_the_same_report(journal):
-    """With an executor the openings are checked elsewhere; the report is the same, also of a tampered log."""
+async def test_fsck_when_given_processes_then_the_same_report(journal):
+    """With a team the stretches are checked elsewhere, in the same snapshot; the report is the same, also of a tampered log."""
     await _sound_log(journal)
     await journal.tamper("update ecluse.opening set fields = '[]' where index in (5, 512)")
-    alone = await verify_ledger(journal.reader, 1, journal.signer.vkey)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        shared = await verify_ledger(journal.reader, 1, journal.signer.vkey, executor=executor)
+    alone = await check_log(journal.reader, 1, journal.signer.vkey)
+    reach = Reach(dsn=journal.dsns["ecluse_reader"], passwords=(urlsplit(journal.dsns["ecluse_reader"]).password or "",))
+    shared = await check_log(journal.reader, 1, journal.signer.vkey, reach=reach, team=2)
     assert shared == alone
     assert [(one.kind, one.index, one.count) for one in shared.problems] == [(ProblemKind.OPENING_OTHER, 5, 2)]
+
+
+# ── what was whole is remembered ─────────────────────────────────────────────────────────────────────────────────────────────
+REMEMBERED = [
+    "update ecluse.ledger_entry set leaf = leaf || ' ' where index = 3",
+    "update ecluse.opening set subject_ref = 'ofii:none' where index = 65530",
+    "delete from ecluse.opening where index = 7",
+    (
+        "with b as (insert into ecluse.erasure_batch values (1, 1, 0, 1, sha256(''), 1, now(), now()) returning id) "
+        "insert into ecluse.tombstone select 1, id, 7, 8 from b"
+    ),
+    "update ecluse.ledger_tile set hashes = overlay(hashes placing '\\x00'::bytea from 40) where level = 0 and tile = 9",
+    "update ecluse.ledger_tile set hashes = overlay(hashes placing '\\x00'::bytea from 40) where level = 1 and tile = 0",
+    "update ecluse.ledger_checkpoint set note = replace(note, '400', '401') where size = 400",
+    "update ecluse.opening set fields = replace(fields, 'lyon', 'nice') where index = 12",
+]
+
+
+async def test_fsck_when_it_remembers_then_the_same_report_and_no_change_goes_unseen(journal, tmp_path):
+    """A stretch found whole is not hashed again while its rows are the same; any change of them has it checked as ever."""
+    seen = tmp_path / "log.seen"
+    await _sound_log(journal)
+    await journal.grow(STRETCH - 500)
+    while (await journal.integrator().round()).behind:
+        pass
+    first = await check_log(journal.reader, 1, journal.signer.vkey, seen=seen)
+    assert (first.problems, first.size) == ((), STRETCH + 100)
+    assert seen.stat().st_mode & 0o777 == 0o600
+    assert await check_log(journal.reader, 1, journal.signer.vkey, seen=seen) == first
+    task = Task(log_id=1, origin=ORIGIN, size=first.size, integrated=first.size, keys=(), policies={}, bucket_key=b"k")
+    digests = [await digest_of(journal.reader, task, 0)]
+    for statement in REMEMBERED:
+        transaction = journal.owner.transaction(isolation="repeatable_read")
+        await transaction.start()
+        await journal.tamper(statement)
+        digests.append(await digest_of(journal.owner, task, 0))
+        if statement is REMEMBERED[-1]:
+            report = await check_log(journal.owner, 1, journal.signer.vkey, seen=seen)
+        await transaction.rollback()
+    assert len(set(digests)) == 1 + len(REMEMBERED)
+    assert {(one.kind, one.index) for one in report.problems} == {(ProblemKind.OPENING_OTHER, 12)}
+    assert await digest_of(journal.reader, task, STRETCH) == b""
+    seen.write_bytes(b"nonsense")
+    assert load_memory(seen, ORIGIN).known == {}
