@@ -55,6 +55,11 @@ class MigrationFailed(DatabaseError):
         super().__init__(f"{what}: {type(cause).__name__}{state}; it left nothing behind")
 
 
+HEAD_SECONDS: Final = 8.0
+"""The longest that a statement of housekeeping may last which holds the log's head: it holds it while its commit waits for a standby, and nobody seals."""
+BOUND_COMMIT: Final = "set local statement_timeout = '8s'"
+"""The same for what is left of a transaction, its commit included."""
+
 LOST: Final = (
     OSError,
     TimeoutError,

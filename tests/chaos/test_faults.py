@@ -157,21 +157,21 @@ async def test_commit_when_the_standby_does_not_confirm_then_retryable_and_nothi
     async with office(gate) as desk:
         await desk.until_served(10)
         await configure(rig, before + "synchronous_standby_names = 'nobody'\n", "nobody")
-        asked = [asyncio.create_task(desk.ask(person, key=f"k{person}")) for person in PERSONS[:8]]
-        async with rig.agency.administered("ledger") as admin:
+        try:
+            asked = [asyncio.create_task(desk.ask(person, key=f"k{person}")) for person in PERSONS[:8]]
+            async with rig.agency.administered("ledger") as admin:
 
-            async def cancelled() -> bool:
-                await asyncio.sleep(0.5)  # let the batches fill
-                return bool(
+                async def told_all() -> bool:
+                    await asyncio.sleep(0.5)  # let the batches fill
+                    # whoever waits is told that it did commit, but here alone: a batch, then the next that had waited for it
                     await admin.fetchval(
                         "select bool_or(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and usename = 'ecluse_app'"
                     )
-                )
+                    return all(one.done() for one in asked)
 
-            # whoever waits is told that it did commit, but here alone: a batch, then the next that had waited for it
-            for _ in range(2):
-                await until(cancelled)
-        await configure(rig, before, "")
+                await until(told_all)
+        finally:
+            await configure(rig, before, "")
         told = await asyncio.gather(*asked)
         assert {(said.status, said.code) for said in told} <= {(503, "ledger-unavailable"), (200, "ok")}
         assert any(said.status == 503 for said in told)

@@ -64,7 +64,11 @@ def lines(office: Office, title: str) -> list[dict[str, Any]]:
             "revoke select on ecluse.opening from ecluse_app",
             "table ecluse.opening",
         ),
-        ("grant select on ecluse.hold to ecluse_eraser", "revoke select on ecluse.hold from ecluse_eraser", "table ecluse.hold"),
+        (
+            "grant select on ecluse.client_key to ecluse_eraser",
+            "revoke select on ecluse.client_key from ecluse_eraser",
+            "table ecluse.client_key",
+        ),
         (
             "grant update (reads) on ecluse.appointment to ecluse_app",
             "revoke update (reads) on ecluse.appointment from ecluse_app",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 BY_INTERVAL: Final = "(u.kind in ('grant', 'redeliver') and t >= u.valid_from and t < u.valid_until) is not true"
-TRUE_PLAN: Final = "(head.control_seq = p_seq and t - p_at <= interval '5 seconds') is not true"
+TRUE_PLAN: Final = "(head.control_seq = p_seq and head.closed_at is null and t - p_at <= interval '5 seconds') is not true"
 TRUE_CLOCK: Final = "(t >= head.last_at and t >= p_at) is not true"
 OWN_ENTRIES: Final = "(u.idx >= im.index and u.idx < im.index + im.entries) is not true"
 STANDING_REFUSALS: Final = "where u.why is null and u.kind in ('refuse', 'count') and u.proof is not null"

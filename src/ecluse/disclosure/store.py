@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from ecluse.clock import sealed_text
-from ecluse.db import LOST, Pool
+from ecluse.db import HEAD_SECONDS, LOST, Pool
 from ecluse.ids import random_bytes
 from ecluse.ledger import Event, commit
 from ecluse.ledger.fields import SALT_BYTES
@@ -36,7 +36,9 @@ async def note_floods(pool: Pool, log_id: int) -> int:
                 ("count", count),
             ]
             entry = commit(fields, random_bytes(SALT_BYTES * len(fields)))
-            noted += await pool.fetchval(NOTE, log_id, client, minute, count, at, entry.leaf, entry.fields, entry.salts)
+            noted += await pool.fetchval(
+                NOTE, log_id, client, minute, count, at, entry.leaf, entry.fields, entry.salts, timeout=HEAD_SECONDS
+            )
     except (*LOST, asyncpg.PostgresError) as failed:
         log.warning("disclosure:floods:failed", code=type(failed).__name__, log_id=log_id)
     return noted

@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from ecluse import clock
-from ecluse.db import LOST, Connection, Pool
+from ecluse.db import BOUND_COMMIT, LOST, Connection, Pool
 from ecluse.events import describe
 from ecluse.ids import new_id, random_bytes
 from ecluse.ledger.account import erased_set
@@ -177,6 +177,7 @@ async def _plan_and_seal(
         ("detail", detail),
     ]
     entry = commit(fields, random_bytes(SALT_BYTES * len(fields)))
+    await connection.execute(BOUND_COMMIT)
     outcome = await connection.fetchval(SEAL_ERASURE, plan["id"], head.at, entry.leaf, entry.fields, entry.salts)
     if outcome == "clock-untrusted":
         raise ClockUntrusted

@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from ecluse.db import Connection
+from ecluse.db import HEAD_SECONDS, Connection
 from ecluse.ledger.errors import NotPublished, RangeRefused
 from ecluse.ledger.fields import Committed, fields_of
 from ecluse.ledger.serve import read_tiles, served_checkpoint
@@ -130,7 +130,7 @@ async def counts_due(connection: Connection, log_id: int) -> tuple[date, datetim
 
 async def note_counts(connection: Connection, log_id: int, at: datetime, entry: Committed) -> bool:
     """Seal a day's counts; False where another process did, or the plan is too old (role ``ecluse_jobs``)."""
-    return bool(await connection.fetchval(NOTE_COUNTS, log_id, at, entry.leaf, entry.fields, entry.salts))
+    return bool(await connection.fetchval(NOTE_COUNTS, log_id, at, entry.leaf, entry.fields, entry.salts, timeout=HEAD_SECONDS))
 
 
 async def published_counts(connection: Connection, most: int) -> list[asyncpg.Record]:
