@@ -23,9 +23,9 @@ WARN, FROZEN = timedelta(minutes=1), timedelta(minutes=2)
 SECOND: Final = timedelta(seconds=1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def agency(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
-    """An agency whose gate warns after a minute without its witnesses, and closes after two."""
+    """An agency whose gate warns after a minute without its witnesses, and closes after two; each test's own, for a log's clock never goes back."""
     with founded(postgres, tmp_path_factory.mktemp("agency") / "ecluse-data", gate=False) as built:
         built.start_gate(ledger__max_uncosigned="PT1M", ledger__max_uncosigned_frozen="PT2M")
         yield built
