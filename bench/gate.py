@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.agency import load_installation
 from ecluse import install
-from ecluse.web.serve import serve, set_up_logs
+from ecluse.listen import set_up_logs
+from ecluse.web.serve import serve
 
 
 def main() -> None:

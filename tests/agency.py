@@ -46,8 +46,9 @@ _GATE: Final = """
 import json, sys
 from pathlib import Path
 from ecluse import install, settings
+from ecluse.listen import set_up_logs
 from ecluse.web import serve
-serve.set_up_logs()
+set_up_logs()
 installation = settings.load(Path(sys.argv[1]), json.loads(sys.argv[2]), {})
 with install.databases(installation) as reached:
     serve.serve(installation, reached)

@@ -265,7 +265,7 @@ def serve(
     """Open the gate: serve until Ctrl-C or SIGTERM. Events go to standard error, one JSON line each."""
     from ecluse import install
     from ecluse.cli.reach import load, translated
-    from ecluse.listen import require_free_port
+    from ecluse.listen import require_free_port, set_up_logs
 
     screen = Screen(as_json=as_json)
     installation = load(folder, host=host, port=port, public_url=public_url)
@@ -285,7 +285,7 @@ def serve(
 
     from ecluse.web import serve as web
 
-    web.set_up_logs()
+    set_up_logs()
     with install.databases(installation) as reached, translated():
         web.serve(installation, reached, ready=ready)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from ecluse import settings
 from ecluse.demo.child import stop_with_parent
 from ecluse.install import databases
-from ecluse.web.serve import serve, set_up_logs
+from ecluse.listen import set_up_logs
+from ecluse.web.serve import serve
 
 
 def main(folder: Path) -> None:

@@ -16,14 +16,11 @@ from ecluse.ledger.serve import bundle_bytes
 from ecluse.ledger.tiles import parse_tile_path
 from ecluse.web.auth import AUDITOR, prove, read_headers
 from ecluse.web.gateway import HttpRequest, Served
+from ecluse.web.ledger_api import LOG
 from ecluse.web.problems import HttpProblem
 from ecluse.web.published import CALLER, published
 
 _BINARY: Final = "application/octet-stream"
-_LOG: Final = PathParameter(
-    description="The log's short name: `main`, and for each log that took its place one more.",
-    schema_extra={"pattern": r"^[a-z][a-z0-9_-]{0,62}$", "examples": ["main"]},
-)
 _BUNDLE: Final = PathParameter(
     description="Number of the bundle (C2SP tlog-tiles): `000`, `x001/067`, `000.p/5` for one not yet full. Slashes are not escaped.",
     schema_extra={"pattern": r"^(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?$", "examples": ["000"]},
@@ -45,7 +42,7 @@ _BUNDLE: Final = PathParameter(
     ),
 )
 async def entries(
-    request: HttpRequest, gateway: Served, log: Annotated[str, _LOG], path: Annotated[str, _BUNDLE]
+    request: HttpRequest, gateway: Served, log: Annotated[str, LOG], path: Annotated[str, _BUNDLE]
 ) -> Response[bytes]:
     """Return the entries under a tile of hashes (C2SP tlog-tiles): immutable, and for this caller's own cache. What a full set hashes to is the tile."""
     proven = prove(gateway, read_headers(request.scope["headers"]), "GET", request.scope["path"], AUDITOR)

@@ -30,7 +30,7 @@ _TILE: Final = PathParameter(
 )
 
 
-_LOG: Final = PathParameter(
+LOG: Final = PathParameter(
     description="The log's short name: `main`, and for each log that took its place one more.",
     schema_extra={"pattern": r"^[a-z][a-z0-9_-]{0,62}$", "examples": ["main"]},
 )
@@ -55,7 +55,7 @@ def _numbered(gateway: Gateway, log: str) -> int:
         sends=["CacheControl"],
     ),
 )
-async def checkpoint(gateway: Served, log: Annotated[str, _LOG]) -> Response[str]:
+async def checkpoint(gateway: Served, log: Annotated[str, LOG]) -> Response[str]:
     """Return the newest signed checkpoint (C2SP tlog-checkpoint) that its witnesses cosigned, or that waited five seconds for them."""
     try:
         async with gateway.pool.acquire() as connection:
@@ -78,7 +78,7 @@ async def checkpoint(gateway: Served, log: Annotated[str, _LOG]) -> Response[str
         answer="Up to 256 hashes of 32 bytes.", problems=["not-found", "ledger-unavailable"], sends=["CacheControl"]
     ),
 )
-async def tile(gateway: Served, log: Annotated[str, _LOG], path: Annotated[str, _TILE]) -> Response[bytes]:
+async def tile(gateway: Served, log: Annotated[str, LOG], path: Annotated[str, _TILE]) -> Response[bytes]:
     """Return a tile of hashes (C2SP tlog-tiles): immutable. Entry bundles are for auditors and not served here."""
     try:
         asked = parse_tile_path("tile" + path)
@@ -114,7 +114,7 @@ async def health(gateway: Served) -> dict[str, str]:
     """Tell whether the ledger answers, and its entries get signed and cosigned.
 
     Not well: an entry without a checkpoint for more than a minute, entries without their witnesses for so long that nothing is disclosed, a witness that holds
-    another history. `warn`: entries wait longer for their witnesses than they should.
+    another history. `warn`: entries wait longer for their witnesses than they should, since that second (no entry's own instant is anybody's to know).
     """
     try:
         async with gateway.pool.acquire() as connection:
@@ -134,7 +134,11 @@ async def health(gateway: Served) -> dict[str, str]:
         raise HttpProblem("ledger-unavailable", why)
     if late is Overdue.FROZEN:
         raise HttpProblem("ledger-unavailable", "Entries have waited so long for the log's witnesses that nothing is disclosed.")
-    return {"status": "warn", "uncosigned_since": wire_text(since)} if late is Overdue.WARN and since else {"status": "ok"}
+    return (
+        {"status": "warn", "uncosigned_since": wire_text(since.replace(microsecond=0))}
+        if late is Overdue.WARN and since
+        else {"status": "ok"}
+    )
 
 
 HANDLERS: Final = [checkpoint, tile, health]

@@ -12,12 +12,10 @@ from prometheus_client import start_http_server
 
 from ecluse.errors import ConfigurationError
 from ecluse.install import Databases
-from ecluse.listen import listen, set_up_logs
+from ecluse.listen import listen
 from ecluse.settings import Installation
 from ecluse.web.app import build_app
 from ecluse.web.gateway import Gateway, build
-
-__all__ = ["serve", "set_up_logs"]
 
 _COLLECT_EVERY: Final = 50_000  # objects made and not yet freed: some hundred requests' worth
 
