@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ecluse.embedded import EmbeddedPostgres
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse two tests of one name: run side by side, a name is run once, and the others are dropped without a word.
+
+    A schema's operations come under one name, each with its label.
+    """
+    for item in items:
+        label = getattr(item, "operation_label", None)
+        if label is not None and item.id.params is None:
+            item._id = item.id.with_params(label)  # pytest 9.2 forgets what schemathesis says in the item's name
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"{len(twice)} names stand for more than one test, the first: {twice[0]}")
 
 
 @pytest.fixture(scope="session")

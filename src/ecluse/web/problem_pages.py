@@ -285,7 +285,7 @@ async def problem(request: HttpRequest, code: Annotated[str, _CODE], lang: Annot
     tags=["operation"],
     media_type=MediaType.CSS,
     summary="Get the style sheet of these pages",
-    operation_class=published(answer="A style sheet.", sends=["CacheControl"]),
+    operation_class=published(answer="A style sheet.", sends=["CacheControl", "ContentTypeOptions"]),
 )
 async def problem_style() -> Response[str]:
     """Give the pages their one style sheet; they ask for it by what it holds, so it may be kept."""

@@ -235,6 +235,9 @@ def components() -> Components:
                 description="Seconds after which the same call may succeed; absent where it will not.",
                 schema=Schema(type=OpenAPIType.INTEGER, minimum=1),
             ),
+            "ContentTypeOptions": OpenAPIHeader(
+                description="`nosniff`: it is what its media type says.", schema=_text(pattern="^nosniff$")
+            ),
             "WWWAuthenticate": OpenAPIHeader(
                 description="The scheme, the error and the algorithms taken (RFC 9449 §7.1).", required=True, schema=_text()
             ),
@@ -253,6 +256,7 @@ _FIELD: Final = {
     "RetryAfter": "Retry-After",
     "WWWAuthenticate": "WWW-Authenticate",
     "ETag": "ETag",
+    "ContentTypeOptions": "X-Content-Type-Options",
 }
 
 
