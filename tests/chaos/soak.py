@@ -42,8 +42,8 @@ STOLEN: Final = 0.25
 class Soak:
     """What became of it.
 
-    ``most``: answers a second of each period's measure. ``windows``: of each tenth of the run, median and p99 of answers in seconds, the gate's resident
-    MiB at its end, and the mean of what was measured as the most.
+    ``most``: answers a second of each period's measure. ``windows``: of each tenth of the run, median and p99 of answers in seconds, since they were due and
+    since they were sent, the gate's resident MiB at its end, and the mean of what was measured as the most.
     """
 
     most: list[float] = field(default_factory=list)
@@ -56,12 +56,13 @@ class Soak:
     stolen_waits: int = 0
     stolen: float = 0.0
     mib_per_hour: float = 0.0
-    windows: list[tuple[float, float, float, float]] = field(default_factory=list)
+    windows: list[tuple[float, float, float, float, float, float]] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Write the figures."""
         rows = "; ".join(
-            f"{half * 1000:.1f}/{late * 1000:.1f} ms {mib:.1f} MiB (most {most:.0f}/s)" for half, late, mib, most in self.windows
+            f"{due * 1000:.1f}/{due_late * 1000:.1f} ms since due, {sent * 1000:.1f}/{sent_late * 1000:.1f} ms since sent, {mib:.1f} MiB (most {most:.0f}/s)"
+            for due, due_late, sent, sent_late, mib, most in self.windows
         )
         return (
             f"most {min(self.most):.0f} to {max(self.most):.0f}/s, soaked at {SHARE:.0%} of it for {self.minutes:.1f} min: {self.answers} answers, "
@@ -74,12 +75,12 @@ class Soak:
 
 @dataclass(kw_only=True)
 class _Run:
-    """The load. ``took``: how long each answer took since it was due; ``answers``: those of the measuring seconds too."""
+    """The load. ``took``: how long each answer took since it was due and since it was sent; ``answers``: those of the measuring seconds too."""
 
     rig: Rig
     callers: list[Caller]
     handles: list[str]
-    took: deque[float] = field(default_factory=deque)
+    took: deque[tuple[float, float]] = field(default_factory=deque)
     answers: int = 0
     errors: int = 0
     stopping: bool = False
@@ -154,8 +155,9 @@ async def _period(load: _Run, lanes: list[Lane], turns: list[int], rate: float, 
     async def serve(at: int) -> None:
         while (since := await due.get()) > 0:
             turns[at] += LANES
+            sent = time.monotonic()
             await _one(load, lanes[at], turns[at])
-            load.took.append(time.monotonic() - since)
+            load.took.append((time.monotonic() - since, time.monotonic() - sent))
 
     tasks = [asyncio.create_task(serve(at)) for at in range(LANES)]
     at = time.monotonic()
@@ -201,11 +203,12 @@ async def _watch(load: _Run, told: Soak) -> None:
 
 def _sum_up(load: _Run, told: Soak, mib: float) -> None:
     """Close one tenth of the run."""
-    taken = sorted(load.took)
+    since_due, since_sent = (sorted(each) for each in zip(*load.took, strict=True)) if load.took else ([], [])
     load.took.clear()
-    if taken:
+    if since_due:
         lately = told.most[-max(1, round(told.minutes * MINUTE / PERIOD_SECONDS / _WINDOWS)) :]
-        told.windows.append((taken[len(taken) // 2], taken[int(len(taken) * 0.99)], mib, sum(lately) / len(lately)))
+        half, late = len(since_due) // 2, int(len(since_due) * 0.99)
+        told.windows.append((since_due[half], since_due[late], since_sent[half], since_sent[late], mib, sum(lately) / len(lately)))
         load.rig.say(f"{len(told.windows)} of {_WINDOWS}: {told.windows[-1]}")
 
 
