@@ -208,7 +208,9 @@ def _sum_up(load: _Run, told: Soak, mib: float) -> None:
     if since_due:
         lately = told.most[-max(1, round(told.minutes * MINUTE / PERIOD_SECONDS / _WINDOWS)) :]
         half, late = len(since_due) // 2, int(len(since_due) * 0.99)
-        told.windows.append((since_due[half], since_due[late], since_sent[half], since_sent[late], mib, sum(lately) / len(lately)))
+        told.windows.append(
+            (since_due[half], since_due[late], since_sent[half], since_sent[late], mib, sum(lately) / len(lately))
+        )
         load.rig.say(f"{len(told.windows)} of {_WINDOWS}: {told.windows[-1]}")
 
 
