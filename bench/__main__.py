@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.agency import ensure_agency
+from bench.fsck import checked
 from bench.growth import growth, growth_table
 from bench.ledger import GROWN, appended, grown, integrated, ledger_table, proven
 from bench.run import BARE, FAST, GATE, half_load, medians, opened, rounds, table
@@ -34,10 +35,14 @@ def main() -> None:
         "--growth", action="store_true", help="measure what the size of register and ledger costs, and nothing else"
     )
     parser.add_argument("--ledger", action="store_true", help="measure the ledger alone: append, integrate, proofs, growth")
-    parser.add_argument("--entries", type=int, default=1_000_000, help="with --ledger: entries that the database integrates")
+    parser.add_argument("--fsck", action="store_true", help="measure the check of a whole log, and nothing else")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="with --ledger and --fsck: of the log in the database")
     given = parser.parse_args()
     if given.ledger:
         _ledger(given)
+        return
+    if given.fsck:
+        print(f"\n{ledger_table(checked(given.dir, given.port, given.entries))}")
         return
     if given.growth:
         pairs = growth(

@@ -186,18 +186,7 @@ async def _integrate(installation: settings.Installation, reached: install.Datab
     await install.create_databases(installation, reached)
     await install.open_log(installation, reached, name="main", origin=origin, actor="cli:bench")
     await fill(reached, entries, openings=False)
-    url = settings.with_user(reached.database_url, "ecluse_jobs", installation.secret("db-jobs.password"))
-    pool = await open_pool(url, size=2, name="bench")
-    integrator, spent = Integrator(pool, install.signer_of(installation, LOG_ID, origin), log_id=LOG_ID), []
-    try:
-        for _ in range(entries):  # far more than there are rounds
-            begun, worked = time.perf_counter(), time.process_time()
-            done = await integrator.round()
-            spent.append((done.entries, time.perf_counter() - begun, time.process_time() - worked))
-            if not done.behind:
-                break
-    finally:
-        await pool.close()
+    spent = await integrate_all(installation, reached, origin, entries)
     whole = [one for one in spent if one[0] == CHUNK]
     third = max(1, len(whole) // 3)
     first, last = (CHUNK / median(seconds for _, seconds, _ in part) for part in (whole[:third], whole[-third:]))
@@ -206,6 +195,25 @@ async def _integrate(installation: settings.Installation, reached: install.Datab
         Line(what=f"integrated in the database, to {entries:,} entries", figure=CHUNK / median(one[1] for one in whole), unit="entries/s", said=said),
         Line(what="processor time of the integrator for an entry", figure=median(one[2] for one in whole) / CHUNK * 1e6, unit="µs"),
     ]  # fmt: skip
+
+
+async def integrate_all(
+    installation: settings.Installation, reached: install.Databases, origin: str, most: int
+) -> list[tuple[int, float, float]]:
+    """Let the gate's integrator hash, tile, sign and publish all there is, in at most ``most`` rounds; of each, entries and seconds by clock and processor."""
+    url = settings.with_user(reached.database_url, "ecluse_jobs", installation.secret("db-jobs.password"))
+    pool = await open_pool(url, size=2, name="bench")
+    integrator, spent = Integrator(pool, install.signer_of(installation, LOG_ID, origin), log_id=LOG_ID), []
+    try:
+        for _ in range(most):
+            begun, worked = time.perf_counter(), time.process_time()
+            done = await integrator.round()
+            spent.append((done.entries, time.perf_counter() - begun, time.process_time() - worked))
+            if not done.behind:
+                break
+    finally:
+        await pool.close()
+    return spent
 
 
 def ledger_table(lines: Sequence[Line]) -> str:

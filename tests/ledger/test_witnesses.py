@@ -219,6 +219,17 @@ async def test_ask_when_history_differs_then_a_fork_alarm(journal: Any) -> None:
         assert (await rig.cosigned(), await rig.quorums()) == ([], [])
 
 
+async def test_ask_when_another_root_of_this_size_is_told_by_409_then_a_fork_alarm(journal: Any) -> None:
+    """Witnesses of earlier drafts refuse another root at the same size with 409 and that size: no less an alarm than 422."""
+    async with rigged(journal, "dpo") as rig:
+        await rig.apply("quorum dpo")
+        size = await rig.sign(20)
+        rig.witnesses["dpo"].plan = [f"size {size}\n"] * 2
+        assert await rig.ask() == {"dpo": "fork"}
+        assert rig.client.forks == {"dpo": "it knows another history of this size"}
+        assert (await rig.cosigned(), await rig.quorums()) == ([], [])
+
+
 async def test_ask_when_another_process_outran_us_then_no_alarm(journal: Any) -> None:
     """A size beyond our target that is the newest checkpoint's by now is taken from there: two processes may ask at once."""
     async with rigged(journal, "dpo") as rig:

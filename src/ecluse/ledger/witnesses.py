@@ -9,8 +9,8 @@ What a witness answers, and what follows:
 
 - 200: its lines are verified by the policy's keys, unknown keys ignored; those that hold are stored, and with enough of them the quorum.
 - 409 with the size that it knows: asked again at once with a proof from there, at most `_CONFLICTS` times.
-- 409 with a size beyond the newest checkpoint, or 422: *a fork alarm*. It holds another history than ours, or ours does not extend it. Logged as an
-  error and shown by health until it cosigns again.
+- 409 with a size beyond the newest checkpoint, 409 with the very size that was named, or 422: *a fork alarm*. It holds another history than ours, or ours
+  does not extend it (witnesses of earlier drafts say so by 409). Logged as an error and shown by health until it cosigns again.
 - Anything else (400, 403, 404, 5xx, a redirect, a timeout, more than `_MOST_BYTES`): it is not well, or not set up for this log.
 
 What is believed of an answer is its status, a size, and lines whose signatures check; nothing else of it is kept or logged. Several signing processes may
@@ -261,6 +261,8 @@ class Witnesses:
             if status != 409:
                 raise _Answered(f"http-{status}" if status in _STATUSES else "http-other")
             asked.size = _size_in(body)
+            if asked.size == old == head.size:
+                raise self._alarm(asked, "it knows another history of this size", size=head.size)
             if asked.size == old:
                 raise _Answered("answer-invalid")
             if asked.size > head.size:  # another process of ours may have asked it for a newer one
