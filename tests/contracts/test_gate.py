@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ecluse.contracts import FAR_FUTURE, FAR_PAST, GateState, gate_of
+from ecluse.contracts import FAR_FUTURE, FAR_PAST, NOTHING, GateState, gate_of
 
 pytestmark = pytest.mark.unit
 
@@ -29,14 +29,14 @@ def test_gate_when_the_instant_has_no_zone_then_it_is_a_bug(contract):
     """A naive instant, or one out of time, is refused loudly."""
     for at in (datetime(2026, 6, 1), datetime(1800, 1, 1, tzinfo=UTC), FAR_FUTURE):  # noqa: DTZ001
         with pytest.raises(AssertionError, match="impossible"):
-            gate_of(contract, at=at, timezone=PARIS)
+            gate_of(contract, NOTHING, at=at, timezone=PARIS)
 
 
 @pytest.mark.parametrize("clause", ["28.3.a", "28.3.b", "28.3.c", "28.3.d", "28.3.e", "28.3.f", "28.3.g", "28.3.h"])
 def test_gate_when_a_required_clause_is_missing_then_frozen_for_ever(contract, clause):
     """No date makes up for a clause of Art. 28(3)."""
     lacking = _of_days(contract, contract.starts_on, contract.ends_on, tuple(c for c in contract.clauses if c != clause))
-    gate = gate_of(lacking, at=NOON, timezone=PARIS)
+    gate = gate_of(lacking, NOTHING, at=NOON, timezone=PARIS)
     assert (gate.state, gate.reasons) == (GateState.FROZEN, (f"contract:clause:missing:{clause}",))
     assert (gate.valid_from, gate.valid_until) == (FAR_PAST, FAR_FUTURE)
 
@@ -46,7 +46,7 @@ def test_gate_when_everything_is_wrong_then_the_worst_state_and_all_reasons(cont
     bare = _of_days(
         contract, date(2026, 1, 1), date(2026, 1, 31), ("28.3.a", "28.3.b", "28.3.c", "28.3.d", "28.3.e", "28.3.f", "28.3.g")
     )
-    gate = gate_of(bare, at=NOON, timezone=PARIS)
+    gate = gate_of(bare, NOTHING, at=NOON, timezone=PARIS)
     assert gate.state is GateState.CLOSED
     assert gate.reasons == (
         "contract:dates:ended",
@@ -61,14 +61,14 @@ def test_gate_when_everything_is_wrong_then_the_worst_state_and_all_reasons(cont
 def test_gate_when_a_house_clause_is_missing_then_it_warns_and_permits(contract, clause):
     """What we ask for on top of the law does not stop the work."""
     lacking = _of_days(contract, contract.starts_on, contract.ends_on, tuple(c for c in contract.clauses if c != clause))
-    gate = gate_of(lacking, at=NOON, timezone=PARIS)
+    gate = gate_of(lacking, NOTHING, at=NOON, timezone=PARIS)
     assert (gate.state, gate.state.permits, gate.reasons) == (GateState.WARN, True, (f"contract:clause:missing:{clause}",))
     assert gate.valid_until == datetime(2027, 12, 31, 23, tzinfo=UTC)
 
 
 def test_gate_when_in_its_days_then_open(contract):
     """Winter midnights of Paris are 23:00 UTC of the day before."""
-    gate = gate_of(contract, at=NOON, timezone=PARIS)
+    gate = gate_of(contract, NOTHING, at=NOON, timezone=PARIS)
     assert (gate.state, gate.reasons) == (GateState.OPEN, ())
     assert gate.valid_from == datetime(2025, 12, 31, 23, tzinfo=UTC)
     assert gate.valid_until == datetime(2027, 12, 31, 23, tzinfo=UTC)
@@ -77,8 +77,8 @@ def test_gate_when_in_its_days_then_open(contract):
 def test_gate_when_thirty_days_are_left_then_it_warns_in_the_same_interval(contract):
     """The warning begins 30 times 24 hours before the end and does not cut the interval of permission."""
     end = datetime(2027, 12, 31, 23, tzinfo=UTC)
-    last_open = gate_of(contract, at=end - timedelta(days=30) - TICK, timezone=PARIS)
-    first_warn = gate_of(contract, at=end - timedelta(days=30), timezone=PARIS)
+    last_open = gate_of(contract, NOTHING, at=end - timedelta(days=30) - TICK, timezone=PARIS)
+    first_warn = gate_of(contract, NOTHING, at=end - timedelta(days=30), timezone=PARIS)
     assert last_open.state is GateState.OPEN
     assert (first_warn.state, first_warn.reasons) == (GateState.WARN, ("contract:dates:ends-soon",))
     assert (last_open.valid_from, last_open.valid_until) == (first_warn.valid_from, first_warn.valid_until)
@@ -121,7 +121,9 @@ def test_gate_when_at_either_end_then_exact_to_the_microsecond(contract, zone, f
     timezone = ZoneInfo(zone)
     start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (opens, ends))
     dated = _of_days(contract, first, last)
-    before, inside, still, after = (gate_of(dated, at=at, timezone=timezone) for at in (start - TICK, start, end - TICK, end))
+    before, inside, still, after = (
+        gate_of(dated, NOTHING, at=at, timezone=timezone) for at in (start - TICK, start, end - TICK, end)
+    )
     assert (before.state, before.valid_from, before.valid_until) == (GateState.CLOSED, FAR_PAST, start)
     assert before.reasons == ("contract:dates:not-started",)
     assert inside.state.permits
@@ -134,8 +136,8 @@ def test_gate_when_at_either_end_then_exact_to_the_microsecond(contract, zone, f
 def test_gate_when_the_instant_is_written_in_another_zone_then_the_same(contract):
     """An instant is one however it is written, and bounds are UTC."""
     at = datetime(2026, 6, 1, 21, tzinfo=ZoneInfo("Asia/Tokyo"))
-    assert gate_of(contract, at=at, timezone=PARIS) == gate_of(contract, at=NOON, timezone=PARIS)
-    assert gate_of(contract, at=at, timezone=PARIS).valid_from.tzinfo is UTC
+    assert gate_of(contract, NOTHING, at=at, timezone=PARIS) == gate_of(contract, NOTHING, at=NOON, timezone=PARIS)
+    assert gate_of(contract, NOTHING, at=at, timezone=PARIS).valid_from.tzinfo is UTC
 
 
 DAYS = st.dates(date(2000, 1, 1), date(2199, 12, 31))
@@ -150,11 +152,11 @@ def test_gate_when_dates_are_any_then_the_local_date_decides_and_the_interval_is
     """Permission is: the local date is one of the days. It is constant in the interval and different just outside it."""
     timezone = ZoneInfo(zone)
     dated = _of_days(contract, min(a, b), max(a, b))
-    gate = gate_of(dated, at=at, timezone=timezone)
+    gate = gate_of(dated, NOTHING, at=at, timezone=timezone)
     assert gate.valid_from <= at < gate.valid_until
     assert gate.state.permits is (dated.starts_on <= at.astimezone(timezone).date() <= dated.ends_on)
     for inside in (gate.valid_from, gate.valid_until - TICK):
-        assert gate_of(dated, at=inside, timezone=timezone).state.permits is gate.state.permits
+        assert gate_of(dated, NOTHING, at=inside, timezone=timezone).state.permits is gate.state.permits
     for outside in (gate.valid_from - TICK, gate.valid_until):
         if FAR_PAST <= outside < FAR_FUTURE:
-            assert gate_of(dated, at=outside, timezone=timezone).state.permits is not gate.state.permits
+            assert gate_of(dated, NOTHING, at=outside, timezone=timezone).state.permits is not gate.state.permits

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ecluse.contracts import GateState, gate_of, parse_contract
+from ecluse.contracts import NOTHING, GateState, gate_of, parse_contract
 from ecluse.demo import people
 from ecluse.demo.contract_file import ended_before, term_of, write_contract
 from ecluse.demo.firms import firms_for
@@ -39,14 +39,14 @@ def test_contract_when_a_clause_is_missing_then_its_gate_is_frozen(firm):
     """The one processor that has not agreed to a clause of Art. 28(3) is frozen, all others are open."""
     contract = parse_contract(write_contract(firm, 1, term_of(TODAY)), ATTRIBUTES)
     expected = GateState.FROZEN if firm.part is Part.FROZEN else GateState.OPEN
-    assert gate_of(contract, at=NOON, timezone=PARIS).state is expected
+    assert gate_of(contract, NOTHING, at=NOON, timezone=PARIS).state is expected
 
 
 def test_contract_when_it_ended_yesterday_then_its_gate_is_closed():
     """On a first of January, too, the contract that ended the day before is closed."""
     firm = next(firm for firm in FIRMS if firm.part is Part.ENDED)
     contract = parse_contract(write_contract(firm, 1, ended_before(TODAY)), ATTRIBUTES)
-    assert gate_of(contract, at=NOON, timezone=PARIS).state is GateState.CLOSED
+    assert gate_of(contract, NOTHING, at=NOON, timezone=PARIS).state is GateState.CLOSED
 
 
 def test_firms_when_counted_then_eight_or_forty_each_with_three_to_six_trainers():

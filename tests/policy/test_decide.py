@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecluse.contracts import Assurance, Contract, Form, gate_of, parse_contract
+from ecluse.contracts import NOTHING, Assurance, Contract, Form, gate_of, parse_contract
 from ecluse.policy import Ask, Budget, Effect, Granted, Hold, Parties, Place, Reason, Refused, Terms, budgets_of, decide
 from ecluse.register import AttributeType
 from tests.invented import ALL_CLAUSES, contract_text
@@ -57,7 +57,7 @@ def contract(**changes: Any) -> Contract:
 def terms(at: datetime = STARTS, **changes: Any) -> Terms:
     """Return a contract in force with its gate at an instant."""
     bound = contract(**changes)
-    return Terms(contract=bound, version=3, hash="00", gate=gate_of(bound, at=at, timezone=PARIS))
+    return Terms(contract=bound, version=3, hash="00", gate=gate_of(bound, NOTHING, at=at, timezone=PARIS))
 
 
 LAWFUL = terms()
@@ -301,7 +301,7 @@ def places(draw: st.DrawFn) -> Place:
 def judge(situation: dict[str, Any], at: datetime) -> Granted | Refused:
     """Decide a situation at an instant; everything but the clock stays."""
     bound: Contract = situation["bound"]
-    in_force = Terms(contract=bound, version=1, hash="00", gate=gate_of(bound, at=at, timezone=PARIS))
+    in_force = Terms(contract=bound, version=1, hash="00", gate=gate_of(bound, NOTHING, at=at, timezone=PARIS))
     decision = decide(situation["ask"], situation["place"], in_force, situation["parties"], at, situation["frozen_at"])
     assert isinstance(decision, Granted | Refused)
     return decision

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ecluse.contracts import Assurance, Contract, gate_of, parse_contract
+from ecluse.contracts import NOTHING, Assurance, Contract, gate_of, parse_contract
 from ecluse.policy import Ask, Effect, Granted, Hold, Parties, Place, Reason, Refused, Terms, decide
 from ecluse.register import AttributeType
 from ecluse.schedule.resolve import read_instant
@@ -145,7 +145,7 @@ def judge(case: Situation, at: datetime) -> Granted | Refused:
         purpose="civic-training", session="ses_x", starts_at=starts_at, ends_at=ends_at, subject_ref="ofii:1", cancelled=False, roster=None,
         holds=case.person_holds,
     )  # fmt: skip
-    terms = Terms(contract=contract, version=1, hash="00", gate=gate_of(contract, at=at, timezone=zone))
+    terms = Terms(contract=contract, version=1, hash="00", gate=gate_of(contract, NOTHING, at=at, timezone=zone))
     decision = decide(ASK, place, terms, Parties(agent_known=True, key_in_use=True, holds=case.holds), at, None)
     assert isinstance(decision, Granted | Refused)
     return decision

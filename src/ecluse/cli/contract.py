@@ -275,13 +275,13 @@ def gate_now(installation: Installation, text: str, attributes: Mapping[str, Att
     from ecluse import clock
     from ecluse.cli.examine import gate_words
     from ecluse.cli.reach import unreadable
-    from ecluse.contracts import ContractInvalid, gate_of, parse_contract
+    from ecluse.contracts import NOTHING, ContractInvalid, gate_of, parse_contract
 
     try:
         contract = parse_contract(text, attributes)
     except ContractInvalid as invalid:
         return "unreadable", unreadable(invalid), ""
-    gate = gate_of(contract, at=clock.now(), timezone=installation.settings.zone)
+    gate = gate_of(contract, NOTHING, at=clock.now(), timezone=installation.settings.zone)
     return (
         gate.state.value,
         ", ".join(gate_words(reason) for reason in gate.reasons),

@@ -19,7 +19,7 @@ from ecluse.cli.reach import attributes_of, register_map, translated, unreadable
 from ecluse.cli.rekey import STATES, Standing, standing
 from ecluse.cli.screen import counted
 from ecluse.cli.store import log_there, rows_of
-from ecluse.contracts import ContractInvalid, GateState, gate_of, parse_contract
+from ecluse.contracts import NOTHING, ContractInvalid, GateState, gate_of, parse_contract
 from ecluse.db import OLDEST, Connection, refuse_other_schema, refuse_strong_role
 from ecluse.errors import ConfigurationError, EcluseError
 from ecluse.identity import parse_token_keys
@@ -326,7 +326,9 @@ async def examine_contracts(installation: Installation, reached: Databases) -> P
                 lines.append(warn(row["id"], "no contract: nothing is disclosed to it", "Run `ecluse contract apply FILE`"))
                 continue
             try:
-                gate = gate_of(parse_contract(row["text"], attributes), at=clock.now(), timezone=installation.settings.zone)
+                gate = gate_of(
+                    parse_contract(row["text"], attributes), NOTHING, at=clock.now(), timezone=installation.settings.zone
+                )
             except ContractInvalid as invalid:
                 found = f"version {row['version']} can't be read against register.toml: {unreadable(invalid)}"
                 lines.append(

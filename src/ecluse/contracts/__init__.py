@@ -1,6 +1,6 @@
-"""The contract file that binds a processor: its meaning, its checks, its differences, and the gate as far as it alone decides.
+"""The contract file that binds a processor: its meaning, its checks, its differences, and its gate, which evidence, findings and overrides move.
 
-It is not the gate of a disclosure: evidence, holds, windows and budgets come on top elsewhere. Everything here is pure.
+Holds, windows and budgets come on top elsewhere. Everything exported here is pure.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from ecluse.contracts.check import CheckReport, GateReport, check_contract
 from ecluse.contracts.diff import Change, diff_contracts, duration_text
 from ecluse.contracts.errors import ContractError, ContractInvalid
-from ecluse.contracts.gate import FAR_FUTURE, FAR_PAST, Gate, GateState, gate_of
+from ecluse.contracts.gate import FAR_FUTURE, FAR_PAST, Gate, Gatekeeper, GateState, gate_of
 from ecluse.contracts.model import (
     FORMS_OF,
     Age,
@@ -27,13 +27,16 @@ from ecluse.contracts.model import (
     is_weaker_or_equal,
 )
 from ecluse.contracts.parse import contract_hash, parse_contract
+from ecluse.contracts.standing import NOTHING, AuditFinding, Document, EvidenceKind, Override, Severity, Standing
 
 __all__ = [
     "FAR_FUTURE",
     "FAR_PAST",
     "FORMS_OF",
+    "NOTHING",
     "Age",
     "Assurance",
+    "AuditFinding",
     "Change",
     "CheckReport",
     "Containment",
@@ -41,16 +44,22 @@ __all__ = [
     "Contract",
     "ContractError",
     "ContractInvalid",
+    "Document",
+    "EvidenceKind",
     "EvidenceRequired",
     "Finding",
     "Form",
     "Gate",
     "GateReport",
     "GateState",
+    "Gatekeeper",
     "Limits",
+    "Override",
     "Processor",
     "Purpose",
+    "Severity",
     "Site",
+    "Standing",
     "SubProcessor",
     "check_contract",
     "contract_hash",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ecluse.contracts import Contract, ContractInvalid, Gate, gate_of, parse_contract
+from ecluse.contracts import NOTHING, Contract, ContractInvalid, Gate, gate_of, parse_contract
 from ecluse.db import Connection
 from ecluse.identity import PublicKey, parse_public_jwk
 from ecluse.policy import Effect, Hold, Parties, Terms
@@ -66,7 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             return None
         gate = self.gates.get(processor)
         if gate is None or not gate.valid_from <= at < gate.valid_until:
-            gate = self.gates[processor] = gate_of(force.contract, at=at, timezone=self.zone)
+            gate = self.gates[processor] = gate_of(force.contract, NOTHING, at=at, timezone=self.zone)
         return Terms(contract=force.contract, version=force.version, hash=force.hash, gate=gate)
 
     def unreadable(self, processor: str) -> bool:

@@ -95,6 +95,14 @@ class Event(StrEnum):
     USAGE_SHOWN = "usage:person:shown"
     USAGE_DEFERRED = "control:usage:deferred"
     USAGE_RELEASED = "control:usage:released"
+    EVIDENCE_ACCEPTED = "control:evidence:accepted"
+    EVIDENCE_WITHDRAWN = "control:evidence:withdrawn"
+    FINDING_OPENED = "control:finding:opened"
+    FINDING_CLOSED = "control:finding:closed"
+    OVERRIDE_APPROVED = "control:override:approved"
+    OVERRIDE_REVOKED = "control:override:revoked"
+    EMERGENCY_GRANTED = "disclosure:emergency:granted"
+    EMERGENCY_REVIEWED = "control:emergency:reviewed"
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

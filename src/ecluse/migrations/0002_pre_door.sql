@@ -301,6 +301,9 @@ begin
       when 'log:rekey' then 'control:log:rekeyed' when 'log:succeed' then 'control:log:succeeded'
       when 'witnesses:apply' then 'control:witnesses:applied'
       when 'usage:defer' then 'control:usage:deferred' when 'usage:release' then 'control:usage:released'
+      when 'evidence:accept' then 'control:evidence:accepted' when 'evidence:withdraw' then 'control:evidence:withdrawn'
+      when 'finding:open' then 'control:finding:opened' when 'finding:close' then 'control:finding:closed'
+      when 'override:approve' then 'control:override:approved' when 'override:revoke' then 'control:override:revoked'
       when 'schedule:apply' then 'control:schedule:applied' end) then
     raise exception 'the event is not that of the act' using errcode = 'invalid_parameter_value';
   end if;
@@ -355,6 +358,8 @@ begin
     when 'usage:release' then   -- id
       update ecluse.usage_deferral set released_at = t where id = p_body ->> 'id' and released_at is null and until_at > t;
       if not found then raise exception 'no such rule in force' using errcode = 'no_data_found', constraint = 'usage_deferral_in_force'; end if;
+    when 'evidence:accept', 'evidence:withdraw', 'finding:open', 'finding:close', 'override:approve', 'override:revoke' then -- as 0009 lists it
+      perform ecluse.govern(p_act, p_processor, p_body, t);
     when 'schedule:apply' then  -- as the function lists it, in 0003
       perform ecluse.apply_schedule(p_body, seq, t);
     else raise exception 'unknown act' using errcode = 'invalid_parameter_value';

@@ -42,6 +42,7 @@ alter function ecluse.counts_due owner to ecluse_sealer;
 alter function ecluse.note_counts owner to ecluse_sealer;
 alter function ecluse.bundle_of owner to ecluse_sealer;
 alter function ecluse.seal_erasure owner to ecluse_sealer;
+alter function ecluse.govern owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
 -- its own, too: the second time the lines at the top take an owner's right to call what it owns
 grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
@@ -60,6 +61,9 @@ grant select, insert on ecluse.erasure_batch, ecluse.tombstone to ecluse_sealer;
 grant select, delete on ecluse.erasure_plan to ecluse_sealer;
 grant select on ecluse.erasure_place, ecluse.erasure_request to ecluse_sealer;
 grant update (batch) on ecluse.erasure_request to ecluse_sealer;
+grant execute on function ecluse.govern to ecluse_sealer;
+grant select, update on ecluse.evidence, ecluse.gate_override to ecluse_sealer;
+grant select, insert, update on ecluse.finding to ecluse_sealer;
 grant select on ecluse.ledger_checkpoint to ecluse_sealer;
 grant execute on function ecluse.uncosigned_since, ecluse.apply_witnesses to ecluse_sealer;
 grant select, insert on ecluse.ledger_policy to ecluse_sealer;
@@ -101,6 +105,12 @@ revoke all on function ecluse.uncosigned_since, ecluse.apply_witnesses from publ
 grant execute on function ecluse.uncosigned_since to ecluse_app;
 grant select on ecluse.ledger_policy, ecluse.ledger_cosignature, ecluse.ledger_quorum to ecluse_app;
 grant select, insert, delete on ecluse.sandbox_person to ecluse_app;
+revoke all on function ecluse.govern from public;
+grant select on ecluse.evidence, ecluse.evidence_document, ecluse.finding, ecluse.gate_override to ecluse_app;
+grant insert (id, processor_id, kind, title, issuer, scope, sites, period_from, period_until, reviewed_on, ends_on, bridges, sub_processors, media_type, bytes, sha256, submitted_by, submitted_at) on ecluse.evidence to ecluse_app;
+grant update (rejected_by, rejected_at, rejected_why) on ecluse.evidence to ecluse_app; -- what was accepted stays: a constraint
+grant insert on ecluse.evidence_document to ecluse_app;
+grant insert (id, processor_id, reasons, why, hours, asked_by, asked_at) on ecluse.gate_override to ecluse_app;
 grant select on public._pogo_migration to ecluse_app; -- a gate does not start on another release's schema
 
 -- ecluse_jobs: hashes entries into tiles, signs heads, clears what has served its time
