@@ -329,7 +329,7 @@ class Agency:
             process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), given], stdout=stream, stderr=stream)
         gate = Gate(process=process, port=port, log=log, metrics=f"http://{metrics}/metrics")
         self.gates.append(gate)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 150  # a loaded machine takes its time to import
         while process.poll() is None and time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -6,6 +6,7 @@ Every text of the register carries `MARK` (a phone `PHONE_MARK`), so that a valu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 MARK: Final = "zq089x"
@@ -106,9 +107,9 @@ def contract_text(
     processor: str, *, clauses: Sequence[str] = ALL_CLAUSES, starts_on: str = "2020-01-01", ends_on: str = "2099-12-31", assurance: str = "asserted",
     per_day: int = 5000, per_month: int = 50000, per_client_hour: int = 5000, per_agent_hour: int = 5000, reads: int = 4, opens_before: str = "PT24H",
     closes_after: str = "PT2H", capacity: int = 250, attributes: Mapping[str, str] = GIVEN, sheet: Mapping[str, str] | None = None,
-    purpose: str = "civic-training",
+    purpose: str = "civic-training", evidence: Mapping[str, str] = MappingProxyType({}),
 ) -> str:  # fmt: skip
-    """Write a contract with one purpose and one large site."""
+    """Write a contract with one purpose and one large site. ``evidence``: the greatest age of each kind required."""
     named = ", ".join(f'"{clause}"' for clause in clauses)
     given = "\n".join(f'{name} = "{form}"' for name, form in attributes.items())
     roll = "\n".join(["[purpose.sheet]", *(f'{name} = "{form}"' for name, form in sheet.items())]) if sheet else ""
@@ -116,4 +117,4 @@ def contract_text(
         processor=processor, name=processor.title(), clauses=named, starts_on=starts_on, ends_on=ends_on, assurance=assurance, per_day=per_day,
         per_month=per_month, per_client_hour=per_client_hour, per_agent_hour=per_agent_hour, reads=reads, opens_before=opens_before,
         closes_after=closes_after, capacity=capacity, purpose=purpose, given=given, roll=roll,
-    )  # fmt: skip
+    ) + "".join(f'[[evidence_required]]\nkind = "{kind}"\nmax_age = "{age}"\n' for kind, age in evidence.items())  # fmt: skip

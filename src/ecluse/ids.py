@@ -20,7 +20,9 @@ ImportId = NewType("ImportId", str)
 SubjectRef = NewType("SubjectRef", str)
 ProcessorId = NewType("ProcessorId", str)
 
-PREFIXES: Final = frozenset({"apt", "enr", "ses", "dsc", "agt", "cli", "hld", "imp", "dfr", "ers", "evd", "fnd", "ovr", "eme"})
+PREFIXES: Final = frozenset(
+    {"apt", "enr", "ses", "dsc", "agt", "cli", "hld", "imp", "dfr", "ers", "evd", "fnd", "ovr", "eme", "qst", "qsl"}
+)
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, in lower case
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)

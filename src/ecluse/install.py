@@ -21,6 +21,9 @@ from ecluse import db, ids
 from ecluse.db import DatabaseUnavailable
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.errors import ConfigurationError
+from ecluse.evidence.store import documents_kept
+from ecluse.evidence.vault import KEY_FILE as EVIDENCE_KEY
+from ecluse.evidence.vault import Vault
 from ecluse.identity import generate_private
 from ecluse.ledger.anchor import Authority, load_roots
 from ecluse.ledger.errors import AnchorRefused
@@ -40,6 +43,7 @@ port = {port}
 [controller]
 name = {name}
 timezone = {timezone}
+# address, contact, reach, dpo: what papers say of the controller (docs/papers.md)
 
 [database]
 url = {database_url}      # empty: the embedded PostgreSQL (evaluation only)
@@ -72,7 +76,8 @@ def create(folder: Path, settings: Mapping[str, str | int], register_toml: str) 
     write_secret(folder / "keys" / "log.key", new_log_key())
     write_secret(folder / "keys" / "token.key", generate_private("ES256").decode())
     write_secret(folder / "keys" / "webhook.key", generate_private("ES256").decode())
-    write_secret(folder / "keys" / "fingerprint.key", f"1:{ids.random_bytes(32).hex()}\n")
+    for name in ("fingerprint.key", EVIDENCE_KEY):
+        write_secret(folder / "keys" / name, f"1:{ids.random_bytes(32).hex()}\n")
     for role in (*db.LOGIN_ROLES, REGISTER_ROLE):
         write_secret(folder / "keys" / f"db-{_short(role)}.password", ids.random_bytes(24).hex() + "\n")
     quoted = {name: msgspec.json.encode(value).decode() for name, value in settings.items()}
@@ -198,6 +203,22 @@ async def open_log(installation: Installation, reached: Databases, *, name: str,
         await app.close()
 
 
+async def open_vault(installation: Installation, connection: db.Connection) -> Vault:
+    """Return what seals and opens documents. An installation of before there were any gets its key here, at first use.
+
+    Raises `ConfigurationError` where the key is gone and documents are sealed under it: a new one would open none of them.
+    """
+    path = installation.keys / EVIDENCE_KEY
+    if not path.exists():
+        if await documents_kept(connection):
+            why = "it is not there, and documents are sealed under it"
+            raise ConfigurationError(
+                f"keys/{EVIDENCE_KEY}", why, "Restore it from your safe, or copy it from the host that has it"
+            )
+        write_secret(path, f"1:{ids.random_bytes(32).hex()}\n")
+    return Vault(installation.versioned(EVIDENCE_KEY))
+
+
 async def connect(
     installation: Installation, reached: Databases, role: str, *, session: Mapping[str, str] | None = None
 ) -> asyncpg.Connection[asyncpg.Record]:
@@ -245,9 +266,15 @@ async def migrate(installation: Installation, reached: Databases, admin_url: str
         admin_url = reached.embedded.superuser_dsn("ecluse")
     if admin_url is not None:
         await db.install(admin_url, passwords)
-        return
-    owner = await connect(installation, reached, "ecluse_owner")
-    try:
-        await db.migrate_as_owner(owner)
-    finally:
-        await owner.close()
+    else:
+        owner = await connect(installation, reached, "ecluse_owner")
+        try:
+            await db.migrate_as_owner(owner)
+        finally:
+            await owner.close()
+    if not (installation.keys / EVIDENCE_KEY).exists():
+        app = await connect(installation, reached, "ecluse_app")
+        try:
+            await open_vault(installation, app)
+        finally:
+            await app.close()

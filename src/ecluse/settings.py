@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
@@ -24,10 +25,21 @@ from ecluse.toml_lines import TomlSyntaxError, load_toml
 
 
 class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who runs the register. ``timezone``: IANA name in which contract days are counted."""
+    """Who runs the register. ``timezone``: IANA name in which contract days are counted.
+
+    What follows it is printed on papers, as it stands; empty: nobody said it, and papers show an empty box. ``contact``: a person's name and function;
+    ``reach``: how to reach the controller; ``representative``: Art. 27 GDPR; ``dpo``: the data-protection officer and how to reach them.
+    """
 
     name: str = "Controller"
     timezone: str = "Europe/Paris"
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] = "FR"
+    registration: str = ""
+    address: str = ""
+    contact: str = ""
+    reach: str = ""
+    representative: str = ""
+    dpo: str = ""
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +104,52 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     looks_per_minute: int = 120
 
 
+class MailSecurity(StrEnum):
+    """How mail travels to the server; `NONE` on this very machine only."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class Language(StrEnum):
+    """What notices to the controller are written in."""
+
+    FRENCH = "fr"
+    ENGLISH = "en"
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Notices by mail. ``host``: the server that takes them, empty: nobody is told anything; ``sender``: the address that they are from.
+
+    ``user``: to sign in with, its password in ``keys/mail.password``; empty: without; ``ca``: PEM file of the server's authority, in the installation's folder,
+    empty: those of this machine; ``controller``: addresses of those who may act; ``dpo``: the data-protection officer's. A processor's address stands in its
+    contract.
+    """
+
+    host: str = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    security: MailSecurity = MailSecurity.STARTTLS
+    user: str = ""
+    ca: str = ""
+    sender: str = ""
+    controller: tuple[str, ...] = ()
+    dpo: str = ""
+    language: Language = Language.FRENCH
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 20.0
+
+    @property
+    def of_controller(self) -> tuple[str, ...]:
+        """Return all addresses of the controller, each once."""
+        return tuple(dict.fromkeys((*self.controller, *([self.dpo] if self.dpo else []))))
+
+
+class Emergency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Break-glass. ``per_day``: how many in a UTC day, of everybody together; 0: none."""
+
+    per_day: Annotated[int, msgspec.Meta(ge=0, le=50)] = 5
+
+
 class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long what is known of persons is kept.
 
@@ -121,6 +179,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     door: Door = Door()
     outcomes: Outcomes = Outcomes()
     usage: Usage = Usage()
+    mail: Mail = Mail()
+    emergency: Emergency = Emergency()
     retention: Retention = Retention()
 
     @property
@@ -153,6 +213,20 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     def secret(self, name: str) -> str:
         """Read one secret file of ``keys/``. Raises `ConfigurationError` where it is absent, a link, another account's, or for others to read."""
         return read_secret(self.keys / name, f"keys/{name}", "Run `ecluse init`, or restore it from your safe")
+
+    def versioned(self, name: str) -> dict[int, bytes]:
+        """Read a key that has versions: lines of ``version:64 hex``, the highest version being in use. Raises `ConfigurationError`."""
+        keys: dict[int, bytes] = {}
+        where, mend = f"keys/{name}", "Restore it from your safe: a line is never edited"
+        for line in self.secret(name).split("\n"):
+            written = _VERSIONED.fullmatch(line)  # int() and fromhex() would take other spellings, too
+            if written is None:
+                raise ConfigurationError(where, "a line is not version:64 hex", mend)
+            version = int(written[1])
+            if version in keys:
+                raise ConfigurationError(where, f"version {version} stands twice", mend)
+            keys[version] = bytes.fromhex(written[2])
+        return keys
 
     def passwords(self, role: str) -> Callable[[], list[str]]:
         """Return what reads a role's password anew, and after it the next one where a change of it is under way (docs/keys.md)."""
@@ -187,6 +261,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MOST_SECRET_BYTES: Final = 65_536
+_VERSIONED: Final = re.compile(r"([1-9][0-9]{0,8}):([0-9a-f]{64})")
 _LINK: Final = ("it is a symbolic link, so whoever owns its end decides", "Put the file itself in its place")
 
 
@@ -227,6 +302,10 @@ def refuse_loose(facts: os.stat_result, where: str, *, secret: bool) -> None:
 
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,17})){1,31}")
 _METRICS: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[1-9][0-9]{0,4}")
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?"
+_MAIL_ADDRESS: Final = re.compile(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@{_LABEL}(\.{_LABEL})*")
 _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "ECLUSE_PUBLIC_URL": ("public_url",),
     "ECLUSE_HOST": ("host",),
@@ -272,6 +351,7 @@ def load(folder: Path, options: Mapping[str, object], environment: Mapping[str, 
     _refuse_anchor(settings.ledger)
     _refuse_limits(settings.ledger)
     _refuse_odd_places(settings)
+    _refuse_mail(settings.mail)
     return Installation(folder=folder, settings=settings)
 
 
@@ -305,6 +385,27 @@ def _refuse_odd_places(settings: Settings) -> None:
         raise ConfigurationError(
             "outcomes.webhook", "it is not a plain https:// address", "Write https://host/path without user or #"
         )
+
+
+def _refuse_mail(mail: Mail) -> None:
+    """Refuse mail that would travel in clear, come from nobody, or go to what is no address."""
+    if mail.host and not _HOST.fullmatch(mail.host):
+        raise ConfigurationError("mail.host", "it is no name of a host", "Write it alone, without port or user")
+    if mail.host and mail.security is MailSecurity.NONE and mail.host not in _THIS_MACHINE:
+        why = "mail would travel in clear, and with it who is frozen and why"
+        raise ConfigurationError("mail.security", why, 'Write "starttls" or "tls"; "none" is for a server on this machine')
+    if mail.user and mail.security is MailSecurity.NONE:
+        raise ConfigurationError("mail.user", "a password would travel in clear", 'Write mail.security "starttls" or "tls"')
+    if mail.host and not mail.sender:
+        raise ConfigurationError("mail.sender", "it is empty, and mail.host is not", "Write the address that notices are from")
+    for name, addresses in (("sender", [mail.sender]), ("controller", mail.controller), ("dpo", [mail.dpo])):
+        if any(each and not is_mail_address(each) for each in addresses):
+            raise ConfigurationError(f"mail.{name}", "it holds what is no plain e-mail address", "Write name@host and no more")
+
+
+def is_mail_address(text: str) -> bool:
+    """Tell whether mail can be sent there: one plain address in ASCII, without a display name, comments, quotes or any blank."""
+    return len(text) <= 254 and _MAIL_ADDRESS.fullmatch(text) is not None
 
 
 def _is_address(url: str) -> bool:

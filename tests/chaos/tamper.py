@@ -41,6 +41,7 @@ from ecluse.ledger.sign import Signer, load_log_key
 from ecluse.ledger.tree import check_consistency, check_inclusion
 from ecluse.witness.errors import WitnessError
 from ecluse.witness.service import Witness, create
+from tests import governed
 from tests.agency import ORIGIN, Agency
 from tests.chaos.rig import Rig, until
 from tests.chaos.tampering import CHANGES, LOG, Hand
@@ -211,6 +212,7 @@ async def _work(rig: Rig, persons: range) -> list[tuple[int, bytes]]:
     hold, _ = await agency.hold("processor", party.name)
     await agency.release(hold)
     await agency.hold("agent", party.agents[1], "keep")  # its openings stay past their time: the tombstones are of several ranges
+    await _govern(agency)
 
     async def cosigned() -> bool:
         rows = await agency.fetch(
@@ -222,6 +224,26 @@ async def _work(rig: Rig, persons: range) -> list[tuple[int, bytes]]:
     for gate in list(agency.gates):
         agency.stop_gate(gate)
     return receipts
+
+
+async def _govern(agency: Agency) -> None:
+    """Accept and withdraw evidence, open and close findings, approve and revoke overrides of one more processor."""
+    installation, today = agency.installation, (await agency.now()).date()
+    party = await agency.bind(evidence={"pentest": "P12M"})
+    for _ in range(2):
+        override = await governed.ask(installation, party.name, "evidence:missing:pentest")
+        await governed.approve(installation, override)
+        await governed.revoke(installation, override)
+    await governed.approve(installation, await governed.ask(installation, party.name, "evidence:missing:pentest"))
+    reviewed_on, ends_on = today - timedelta(days=9), today + timedelta(days=20)
+    for _ in range(2):
+        evidence = await governed.accept(installation, party.name, reviewed_on=reviewed_on, ends_on=ends_on)
+        await governed.close(installation, await governed.find(installation, party.name, due_on=ends_on))
+        await governed.find(installation, party.name, due_on=ends_on)
+    await governed.withdraw(installation, evidence)
+    await governed.accept(
+        installation, party.name, kind="sub-processor-list", reviewed_on=reviewed_on, sub_processors=(governed.HOSTING,)
+    )
 
 
 async def _backup(rig: Rig, name: str) -> str:

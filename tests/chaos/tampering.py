@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -30,6 +30,9 @@ TABLES: Final = {
     "cosignature": ("ledger_cosignature", ("log_id", "size", "vkey", "line")),
     "tombstone": ("tombstone", ("log_id", "batch", "first", "past")),
     "erasure batch": ("erasure_batch", ("log_id", "index", "of_log", "salt", "count")),
+    "evidence": ("evidence", ("id", "processor_id", "kind", "sha256", "reviewed_on", "ends_on", "accepted_by", "accepted_at")),
+    "finding": ("finding", ("processor_id", "due_on", "opened_by", "opened_at")),
+    "override": ("gate_override", ("processor_id", "hours", "approved_by", "approved_at")),
 }  # fmt: skip
 """What is flipped, deleted and swapped: table and the columns that something commits to."""
 
@@ -76,6 +79,8 @@ class Hand:
                         return changed.decode()
                 except UnicodeDecodeError:
                     continue
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value + timedelta(days=1 << self.chance.randrange(10))
         return value + timedelta(microseconds=1 << self.chance.randrange(40)) if hasattr(value, "tzinfo") else None
 
 
@@ -139,6 +144,24 @@ async def _again(hand: Hand, table: str, row: Row) -> Row:
     if found is None:
         raise AssertionError(f"a row of {table} is gone")
     return {**row, **found}
+
+
+def rewritten(table: str, where: str, values: str) -> Change:
+    """One row says something else, as whoever wants a gate open would write it. ``values``: what is set; of a copy with another id if it begins with ``id``."""
+
+    async def change(hand: Hand) -> bool:
+        row = await hand.row(table, where)
+        if row is None:
+            return False
+        if values.startswith("id"):
+            copied = f"insert into ecluse.{table} select (jsonb_populate_record(x, jsonb_build_object('id', x.id || 'x'))).* from ecluse.{table} x"  # noqa: S608 - our own words
+            done: str = await hand.conn.execute(f"{copied} where tableoid = $1 and ctid = $2", row["part"], row["at"])
+            return done == "INSERT 0 1"
+        changed = f"update ecluse.{table} set {values} where tableoid = $1 and ctid = $2"  # noqa: S608 - our own words
+        done = await hand.conn.execute(changed, row["part"], row["at"])
+        return done == "UPDATE 1"
+
+    return change
 
 
 # ── entries that come and go ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -315,6 +338,18 @@ CHANGES: Final[dict[str, Change]] = {
     "opening: brought back after its erasure": bring_back,
     "opening: erased past the door, with a tombstone": erase,
     "grant: sealed past the door": append_copy,
+    "evidence: accepted past the door": rewritten("evidence", "accepted_at is not null", "id"),
+    "evidence: withdrawal undone": rewritten("evidence", "withdrawn_at is not null", "withdrawn_at = null, withdrawn_by = null"),
+    "evidence: a list of sub-processors emptied": rewritten("evidence", "sub_processors <> '[]'", "sub_processors = '[]'"),
+    "finding: made milder": rewritten("finding", "severity <> 'low'", "severity = 'low'"),
+    "finding: closed past the door": rewritten(
+        "finding", "closed_at is null", "closed_at = opened_at, closed_by = opened_by, closing = 'mended'"
+    ),
+    "override: approved past the door": rewritten("gate_override", "approved_at is not null", "id"),
+    "override: a reason added": rewritten("gate_override", "true", "reasons = array_append(reasons, 'evidence:lapsed:audit')"),
+    "override: its revocation undone": rewritten(
+        "gate_override", "revoked_at is not null", "revoked_at = null, revoked_by = null"
+    ),
     "log: truncated, tiles and heads with it": truncate,
     "log's key stolen: an entry rewritten, heads signed anew": rewrite(cosignatures=False, memory=False),
     "log's key stolen: the same, cosignatures removed": rewrite(cosignatures=True, memory=False),

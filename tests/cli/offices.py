@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from ecluse.ids import random_bytes
 
 EXAMPLE: Final = Path(__file__).parents[2] / "contracts-example" / "lyon-formation.toml"
 PEOPLE: Final = 1_000
+EVIDENCE: Final = '[[evidence_required]]\nkind = "pentest"\nmax_age = "P12M"\n'
+_ASKED: Final = re.compile(r'\[\[evidence_required\]\]\nkind = "[a-z0-9-]+"\nmax_age = "P[0-9A-Z]+"\n\n?')
 
 
 class Office:
@@ -42,8 +45,11 @@ class Office:
         return json.loads(result.stdout)
 
     def contract(self, processor: str, **changes: str) -> Path:
-        """Write the example's contract for another processor, with texts changed (``old`` to ``new``), and return its path."""
-        text = EXAMPLE.read_text(encoding="utf-8").replace('id = "lyon-formation"', f'id = "{processor}"')
+        """Write the example's contract for another processor, with texts changed (``old`` to ``new``), and return its path.
+
+        It asks for no evidence: a gate opens as soon as it is applied. `EVIDENCE` may be added for one that does.
+        """
+        text = _ASKED.sub("", EXAMPLE.read_text(encoding="utf-8")).replace('id = "lyon-formation"', f'id = "{processor}"')
         for old, new in changes.items():
             assert old in text
             text = text.replace(old, new)

@@ -1,4 +1,4 @@
-"""The gate by clauses and dates: its states, and an interval that is exact to the microsecond in every time zone."""
+"""The gate by clauses and dates alone: its states, and an interval that is exact to the microsecond in every time zone."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ pytestmark = pytest.mark.unit
 TICK = timedelta(microseconds=1)
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def contract(contract):
+    """Return the contract without what it asks for besides: ``test_gate_evidence.py`` is about that."""
+    return msgspec.structs.replace(contract, evidence_required=())
 
 
 def _of_days(contract, first, last, clauses=None):
@@ -50,6 +56,7 @@ def test_gate_when_everything_is_wrong_then_the_worst_state_and_all_reasons(cont
     assert gate.state is GateState.CLOSED
     assert gate.reasons == (
         "contract:dates:ended",
+        "evidence:missing:deletion-attestation",
         "contract:clause:missing:28.3.h",
         "contract:clause:missing:audit",
         "contract:clause:missing:no-copy",
@@ -130,13 +137,14 @@ def test_gate_when_at_either_end_then_exact_to_the_microsecond(contract, zone, f
     assert still.state.permits
     assert (inside.valid_from, inside.valid_until) == (still.valid_from, still.valid_until) == (start, end)
     assert (after.state, after.valid_from, after.valid_until) == (GateState.CLOSED, end, FAR_FUTURE)
-    assert after.reasons == ("contract:dates:ended",)
+    assert after.reasons == ("contract:dates:ended", "evidence:missing:deletion-attestation")
 
 
 def test_gate_when_the_instant_is_written_in_another_zone_then_the_same(contract):
     """An instant is one however it is written, and bounds are UTC."""
     at = datetime(2026, 6, 1, 21, tzinfo=ZoneInfo("Asia/Tokyo"))
     assert gate_of(contract, NOTHING, at=at, timezone=PARIS) == gate_of(contract, NOTHING, at=NOON, timezone=PARIS)
+    assert gate_of(contract, NOTHING, at=at, timezone=PARIS).told_from == datetime(2025, 12, 31, 23, tzinfo=UTC)
     assert gate_of(contract, NOTHING, at=at, timezone=PARIS).valid_from.tzinfo is UTC
 
 

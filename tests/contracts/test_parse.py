@@ -70,7 +70,7 @@ REFUSED = [
     ('id = "lyon-formation"', 'id = "Lyon-Formation"', 2, "processor.id", "is not a name"),
     ('id = "lyon-3"', 'id = "3-lyon"', 18, "site[0].id", "is not a name"),
     ('id = "civic-training"', 'id = "civic training"', 28, "purpose[0].id", "is not a name"),
-    ('kind = "pentest"', 'kind = "Pentest"', 45, "evidence_required[0].kind", "is not a name"),
+    ('kind = "pentest"', 'kind = "penttest"', 45, "evidence_required[0].kind", "is not a word that this key knows"),
     ('role = "hosting"', 'role = "Hosting"', 16, "sub_processor[0].role", "is not a name"),
     ('"Lyon Formation SAS"', '""', 3, "processor.name", "is not a plain text"),
     ('"Lyon Formation SAS"', '" Lyon"', 3, "processor.name", "is not a plain text"),

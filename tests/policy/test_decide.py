@@ -80,10 +80,17 @@ REFUSALS: list[tuple[dict[str, Any], Reason, tuple[str, ...], dict[str, object]]
     ({"terms": None}, Reason.GATE_FROZEN, ("gate:no-contract",), {"state": "closed"}),
     (
         {"terms": terms(clauses=ALL_CLAUSES[1:])},
-        Reason.GATE_FROZEN, ("gate:contract:clause:missing:28.3.a",), {"state": "frozen"},
+        Reason.GATE_FROZEN, ("gate:contract:clause:missing:28.3.a",), {"state": "frozen", "reasons": ["contract:clause:missing:28.3.a"]},
     ),
-    ({"terms": terms(starts_on="2026-01-06")}, Reason.GATE_FROZEN, ("gate:contract:dates:not-started",), {"state": "closed"}),
-    ({"terms": terms(ends_on="2026-01-04")}, Reason.GATE_FROZEN, ("gate:contract:dates:ended",), {"state": "closed"}),
+    (
+        {"terms": terms(starts_on="2026-01-06")},
+        Reason.GATE_FROZEN, ("gate:contract:dates:not-started",), {"state": "closed", "reasons": ["contract:dates:not-started"]},
+    ),
+    (
+        {"terms": terms(ends_on="2026-01-04")},
+        Reason.GATE_FROZEN, ("gate:contract:dates:ended", "gate:evidence:missing:deletion-attestation"),
+        {"state": "closed", "reasons": ["contract:dates:ended", "evidence:missing:deletion-attestation"]},
+    ),
     ({"frozen_at": STARTS}, Reason.GATE_FROZEN, ("witnesses:uncosigned",), {"state": "frozen"}),
     ({"place": None}, Reason.NOT_DISCLOSABLE, ("handle:unknown",), {}),
     ({"place": {"purpose": "another"}}, Reason.PURPOSE_NOT_CONTRACTED, ("purpose:absent",), {}),

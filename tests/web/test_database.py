@@ -16,6 +16,7 @@ from ecluse.usage import Rule
 from ecluse.usage.service import defer
 from tests.agency import Agency
 from tests.e2e.desk import at_work, code_of
+from tests.flows.counting import count_flows
 from tests.invented import register_toml
 
 pytestmark = pytest.mark.db
@@ -58,12 +59,28 @@ ERASURE: Final = (
 """What forgets."""
 ERASURE_RULES: Final = ("erasable", "handle_of", "processor_of_hold", "kept_at", "names_any", "hold_lasts", "erasure_waiting")
 """What decides what is forgotten, called by those only."""
+FLOWS: Final = ("flow_mark", "flow_seen", "flow_person", "flow_attempt")
+"""What the fold writes."""
 OWN_COLUMNS: Final = {
     "schedule_import": "id source sha256 row_count actor started_at mode salt",
     "session": "id source session_ref processor_id purpose site_id room starts_at ends_at import_id",
     "appointment": "processor_id id session_id place_ref enrolment_id subject_ref import_id",
 }
 """The columns that the gate may fill when it loads a pending import: not ``applied_at``, not ``reads``, not ``cancelled_at``."""
+
+GOVERNED: Final = ("evidence", "finding", "gate_override")
+HANDED_IN: Final = {
+    "evidence": "id processor_id kind title issuer scope sites period_from period_until reviewed_on ends_on bridges sub_processors media_type bytes "
+    "sha256 submitted_by",
+    "gate_override": "id processor_id reasons why hours asked_by",
+}
+"""The columns of what is handed in or asked for: not when, and not who accepted or approved it, nor when."""
+
+QUESTIONNAIRES: Final = ("questionnaire", "questionnaire_response", "questionnaire_finding")
+RESPONSE_ONCE: Final = "id processor_id questionnaire way secret_sha256 language made_by expires_at"
+RESPONSE_BEGUN: Final = "answers contact_name contact_function contact_email saved_at handed_in_at"
+RESPONSE_LATER: Final = "revoked_by revoked_at evidence_id"
+"""The columns of a response that the gate fills when it makes one, while it is answered, and later: a trigger keeps what was handed in."""
 
 GRANTS: Final[dict[str, dict[str, set[str]]]] = {
     "ecluse_app": {
@@ -73,8 +90,20 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         "schedule_request": {S, I, D},
         "outcome_feed": {S},
         "sandbox_person": {S, I, D},
+        "flow_import": {S, I, D},
+        **{name: {S} for name in GOVERNED},
+        **{f"{table}.{column}": {I} for table, columns in HANDED_IN.items() for column in columns.split()},
+        **{f"evidence.rejected_{column}": {U} for column in ("by", "at", "why")},
+        "evidence_document": {S, I},
+        **{name: {S, I} for name in ("questionnaire", "questionnaire_finding")},
+        "questionnaire_response": {S},
+        **{f"questionnaire_response.{column}": {I} for column in RESPONSE_ONCE.split()},
+        **{f"questionnaire_response.{column}": {I, U} for column in RESPONSE_BEGUN.split()},
+        **{f"questionnaire_response.{column}": {U} for column in RESPONSE_LATER.split()},
         **{f"{name}()": {X} for name in ("clock", "current_log", "seal", "control", "spend", "drop_pending", *READS)},
         **{f"{name}()": {X} for name in ("record_outcome", "retry_outcomes", "outcome_counts")},
+        **{f"{name}()": {X} for name in ("seal_emergency", "emergencies_waiting")},
+        "notice.state": {S},
         "bundle_of()": {X},
     },
     "ecluse_usage": {f"{name}()": {X} for name in ("usage_plan", "usage_seal", "usage_shown")},
@@ -99,11 +128,16 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         "usage_deferral": {S, I, U, D},
         "usage_look": {S, I, D},
         "counts_day": {S, I},
+        "emergency": {S, I, U},
         **{name: {S, I} for name in ("erasure_batch", "tombstone")},
         "erasure_plan": {S, D},
         **{name: {S} for name in ("erasure_place", "erasure_request")},
         "erasure_request.batch": {U},
+        **{name: {S, I, U} for name in FLOWS},
+        **{f"{name}()": {X} for name in ("opened", "flow_word")},
         "handle_of()": {X},
+        **{name: {S, U} for name in ("evidence", "gate_override")},
+        "finding": {S, I, U},
         "clock()": {X},
     },
     "ecluse_jobs": {
@@ -120,20 +154,26 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         **{f"{name}()": {X} for name in ("clock", "purge", "refusals_due", "note_refusals", "ensure_partitions")},
         **{f"{name}()": {X} for name in ("outcomes_due", "settle_outcome", "outcome_counts", "purge_outcomes")},
         **{f"{name}()": {X} for name in ("purge_usage", "counts_due", "note_counts", "bundle_of")},
+        "notice": {S, I, U, D},
+        **{name: {S} for name in ("contract", "evidence", "finding", "gate_override", "emergency")},
         **{f"{name}()": {X} for name in ("seal_erasure", *ERASURE)},
+        "fold_flows()": {X},
     },
     "ecluse_eraser": {
         **{
             name: {S, D}
             for name in ("opening", "appointment", "session", "enrolment", "outcome", "schedule_change", "budget_person")
         },
-        **{name: {S, D} for name in ("hold", "usage_deferral")},
+        **{name: {S, D} for name in ("hold", "usage_deferral", "emergency")},
         **{name: {S} for name in ("ledger_head", "agent", "client", "schedule_import", "tombstone")},
         **{f"schedule_import.{column}": {U} for column in ("salt", "actor")},
         "erasure_batch": {S, U},
         "erasure_plan": {S, I},
         **{name: {S, I, D} for name in ("erasure_place", "erasure_request")},
         **{f"{name}()": {X} for name in ("clock", "current_log", *ERASURE_RULES)},
+        "flow_person": {S, D},
+        "flow_gone": {S, I, U},
+        **{f"{name}()": {X} for name in ("forget_flows", "flow_word")},
     },
     "ecluse_reader": {
         **{
@@ -142,9 +182,11 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         },
         "current_log()": {X},
         **{name: {S} for name in ("outcome", "outcome_key", "outcome_feed", "sandbox_person")},
-        **{name: {S} for name in ("usage_deferral", "usage_look", "counts_day")},
+        **{name: {S} for name in ("usage_deferral", "usage_look", "counts_day", "emergency", "notice")},
+        **{name: {S} for name in (*GOVERNED, "evidence_document", *QUESTIONNAIRES)},
         **{name: {S} for name in ("erasure_batch", "erasure_plan", "erasure_place", "erasure_request", "tombstone")},
-        "bundle_of()": {X},
+        **{name: {S} for name in (*FLOWS, "flow_gone", "flow_import")},
+        **{f"{name}()": {X} for name in ("bundle_of", "handle_of")},
         "clock()": {X},
     },
 }
@@ -155,8 +197,13 @@ OWNED_BY_SEALER: Final = {
     *OUTCOMES,
     *USAGE,
     "seal",
+    "seal_emergency",
+    "review_emergency",
+    "emergencies_waiting",
     "seal_erasure",
+    "fold_flows",
     "control",
+    "govern",
     "apply_schedule",
     "spend",
     "purge",
@@ -419,6 +466,7 @@ async def test_person_references_when_searched_for_then_only_in_columns_of_the_l
             await defer(app, log_id=1, rule=rule, register=parse_register(register_toml()), actor="cli:test")
         async with agency.connected("ecluse_jobs") as jobs:
             await ask_erasure(jobs, subject="ofii:12", reason="r", actor="cli:test")
+        await count_flows(agency)
     async with agency.connected() as owner:
         columns = await owner.fetch(
             "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid where c.relnamespace = 'ecluse'::regnamespace "

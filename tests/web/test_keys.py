@@ -196,7 +196,7 @@ async def test_fingerprint_key_when_a_newer_gate_used_the_next_then_an_older_one
     """While gates are restarted one by one, a grant of the new version is answered again by a gate that began with the old."""
     async with at_work(agency, [18, 19]) as desk:
         first = (await desk.disclose(18, key="old")).json()
-        version = rotate.rotate_fingerprint(agency.installation)
+        version = rotate.rotate_versioned(agency.installation, "fingerprint.key")
         newer = agency.start_gate(ledger__sign=False)
         async with elsewhere(desk, newer) as there:
             second = (await there.disclose(desk.handles[19], desk.party.agent, key="new")).json()

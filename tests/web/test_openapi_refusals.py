@@ -35,6 +35,8 @@ SCHEDULE, TOKEN = ("POST", "/v1/schedule"), ("POST", "/oauth/token")
 PROOF, SESSION = ("GET", "/v1/disclosures/{disclosure}/proof"), ("GET", "/v1/sessions/{session}")
 REQUESTS: Final = ("GET", "/v1/schedule/requests")
 USAGE: Final = ("POST", "/v1/usage")
+EVIDENCE: Final = ("POST", "/v1/evidence")
+EVIDENCE_CODES: Final = ("suspended", "too-large", "too-many-requests", "evidence-refused", "busy")
 ENTRIES: Final = ("GET", "/ledger/{log}/tile/entries/{path}")
 APPROVAL: Final = ("POST", "/v1/schedule/requests/{request_id}/approval")
 WALK_IN, SUBSTITUTION = ("POST", "/v1/schedule/walk-ins"), ("POST", "/v1/schedule/substitutions")
@@ -49,6 +51,7 @@ UNMET: Final = {
     *((*OUTCOME, code) for code in OUTCOME_CODES),  # driven in tests/outcomes/test_record.py
     (*OUTCOMES, "suspended"),  # likewise
     *((*USAGE, code) for code in USAGE_CODES),  # driven in tests/usage/test_record.py
+    *((*EVIDENCE, code) for code in EVIDENCE_CODES),  # driven in tests/web/test_evidence_api.py
     *((*ENTRIES, code) for code in ("suspended", "not-found")),  # driven in tests/usage/test_entries.py
     (*PROOF, "not-published"),  # within the second before the next checkpoint
     (*CHECKPOINT, "not-published"),  # within the first second of a log

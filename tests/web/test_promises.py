@@ -293,4 +293,10 @@ async def test_problems_when_listed_then_each_has_its_page_and_its_refusal_is_te
     async with httpx.AsyncClient(base_url=agency.public_url) as anyone:
         pages = {code: (await anyone.get(f"/problems/{code}")).status_code for code in PROBLEMS}
     assert set(pages.values()) == {200}
-    assert set(PROBLEMS) == MET | {"schedule-refused", "too-many-refusals", "outside-outcome-window", "internal"}
+    assert set(PROBLEMS) == MET | {
+        "schedule-refused",
+        "evidence-refused",
+        "too-many-refusals",
+        "outside-outcome-window",
+        "internal",
+    }

@@ -2,7 +2,7 @@
 
 It is no second way in: every change goes through the same use cases, and the same seal, as the HTTP interface. Each module here is one
 group of commands; what a command runs is imported when it runs, so that ``ecluse --help`` is quick. Personal values are shown by
-``ecluse disclose`` alone.
+``ecluse disclose`` and ``ecluse emergency open`` alone.
 """
 
 from __future__ import annotations

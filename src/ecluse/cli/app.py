@@ -11,11 +11,19 @@ from ecluse.cli import (
     contract,
     disclose,
     doctor,
+    emergency,
     erase,
+    evidence,
+    finding,
+    flows,
     ledger,
+    notices,
     outcomes,
+    override,
     own_keys,
+    papers_formats,
     processor,
+    questionnaire,
     sandbox,
     schedule,
     show,
@@ -32,10 +40,18 @@ _ORDER = (
     "doctor",
     "contract",
     "processor",
+    "evidence",
+    "finding",
+    "override",
+    "questionnaire",
+    "flows",
     "schedule",
     "outcomes",
     "usage",
     "erase",
+    "emergency",
+    "notices",
+    "papers",
     "keys",
     "ledger",
     "sandbox",
@@ -88,13 +104,21 @@ app.command(rich_help_panel=_BEGIN)(start.migrate)
 app.command(rich_help_panel=_BEGIN)(start.serve)
 app.command(rich_help_panel=_BEGIN)(doctor.doctor)
 app.add_typer(contract.app, name="contract", rich_help_panel=_RULE)
+app.add_typer(evidence.app, name="evidence", rich_help_panel=_RULE)
+app.add_typer(finding.app, name="finding", rich_help_panel=_RULE)
+app.add_typer(override.app, name="override", rich_help_panel=_RULE)
+app.add_typer(questionnaire.app, name="questionnaire", rich_help_panel=_RULE)
+app.add_typer(flows.app, name="flows", rich_help_panel=_RULE)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_RULE)
 app.command(rich_help_panel=_RULE)(outcomes.outcomes)
 app.add_typer(usage.app, name="usage", rich_help_panel=_RULE)
 app.add_typer(erase.app, name="erase", rich_help_panel=_RULE)
 app.add_typer(processor.app, name="processor", rich_help_panel=_RULE)
+app.add_typer(emergency.app, name="emergency", rich_help_panel=_RULE)
+app.add_typer(notices.app, name="notices", rich_help_panel=_RULE)
 app.add_typer(own_keys.app, name="keys", rich_help_panel=_BEGIN)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_PROVE)
+app.add_typer(papers_formats.app, name="papers", rich_help_panel=_PROVE)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=_TRY)
 app.command(rich_help_panel=_TRY)(disclose.disclose)
 app.command(rich_help_panel=_TRY)(show.demo)

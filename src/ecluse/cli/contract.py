@@ -9,25 +9,22 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from ecluse.cli.edge import REFUSED
+from ecluse.cli.gates import STATES, gate, gates_now
 from ecluse.cli.options import Dir, Json, RegisterFile, Yes
 from ecluse.cli.screen import Screen, counted, local_time
+from ecluse.cli.shadow import shadow
 
 if TYPE_CHECKING:
     from ecluse.contracts import Change, Contract, Finding, GateReport, Purpose
     from ecluse.contracts.service import Applied
     from ecluse.db import Connection
     from ecluse.register import AttributeType
-    from ecluse.settings import Installation
 
 app = typer.Typer(no_args_is_help=True, help="Contract files: check, compare, put in force. The contract is the policy.")
 File: TypeAlias = Annotated[Path, typer.Argument(help="The contract file (TOML).", dir_okay=False)]
 
-_GATE: Mapping[str, str] = {
-    "open": "open: disclosures are possible inside each appointment's window",
-    "warn": "open, with a warning",
-    "frozen": "frozen: nothing is disclosed until this is settled",
-    "closed": "closed: nothing is disclosed",
-}
+app.command()(gate)
+app.command()(shadow)
 
 
 @app.command()
@@ -113,17 +110,18 @@ def _forms(purpose: Purpose) -> list[tuple[str, str, str]]:
     ]
 
 
-def _show_gate(screen: Screen, gate: GateReport) -> None:
+def _show_gate(screen: Screen, report: GateReport) -> None:
     """Say how the gate will stand."""
-    from ecluse.cli.examine import gate_words
+    from ecluse.contracts.words import words_of
 
-    style = "bold red" if gate.state in {"frozen", "closed"} else "bold yellow" if gate.state == "warn" else "bold green"
-    screen.say(f"Once applied, from {gate.starts_on} to {gate.ends_on}, the gate is {_GATE[gate.state]}.", style=style)
-    for reason in gate.reasons:
-        screen.say(f"  - {gate_words(reason)}")
-    if gate.evidence:
+    words, style = STATES[report.state.value]
+    screen.say(f"Once applied, from {report.starts_on} to {report.ends_on}, the gate is {words}.", style=style)
+    for reason in report.reasons:
+        screen.say(f"  - {words_of(reason).what}")
+    if report.evidence:
         screen.say(
-            f"The contract asks for evidence: {', '.join(gate.evidence)}. Écluse does not keep evidence yet; nothing lapses by itself."
+            f"The contract asks for evidence: {', '.join(report.evidence)}. Without an accepted and fresh one of each the gate is frozen: "
+            "`ecluse contract gate` says how it stands."
         )
 
 
@@ -235,13 +233,12 @@ def _show_applied(screen: Screen, applied: Applied, seen: int) -> None:
 def list_contracts(*, folder: Dir = None, as_json: Json = False) -> None:
     """List the contracts in force, and how each gate stands now."""
     from ecluse.cli.reach import attributes_of, load, on_log, register_map
-    from ecluse.cli.store import rows_of
 
     screen, installation = Screen(as_json=as_json), load(folder)
     attributes = attributes_of(register_map(installation.folder / "register.toml"))
-    rows = [row for row in on_log(installation, lambda connection: rows_of(connection, "processors")) if row["text"] is not None]
     zone = installation.settings.zone
-    gates = [gate_now(installation, row["text"], attributes) for row in rows]
+    listed = on_log(installation, lambda connection: gates_now(connection, attributes, zone))
+    found = [(row, stands) for row, stands in listed if row["text"] is not None]
     screen.table(
         ("processor", "version", "reference", "gate", "why", "days", "in force since", "by"),
         [
@@ -249,13 +246,13 @@ def list_contracts(*, folder: Dir = None, as_json: Json = False) -> None:
                 row["id"],
                 row["version"],
                 row["reference"],
-                gate[0],
-                gate[1],
-                gate[2],
+                stands.state,
+                stands.why,
+                stands.days,
                 local_time(row["applied_at"], zone),
                 row["applied_by"],
             )
-            for row, gate in zip(rows, gates, strict=True)
+            for row, stands in found
         ],
         empty="No contract is in force. `ecluse contract apply FILE` puts one in force.",
     )
@@ -263,27 +260,8 @@ def list_contracts(*, folder: Dir = None, as_json: Json = False) -> None:
     screen.answer(
         {
             "contracts": [
-                {"processor": row["id"], **{name: row[name] for name in names}, "gate": gate[0], "reasons": gate[1]}
-                for row, gate in zip(rows, gates, strict=True)
+                {"processor": row["id"], **{name: row[name] for name in names}, "gate": stands.state, "reasons": stands.why}
+                for row, stands in found
             ]
         }
-    )
-
-
-def gate_now(installation: Installation, text: str, attributes: Mapping[str, AttributeType]) -> tuple[str, str, str]:
-    """Return the gate's state now, why, and the contract's days; ``unreadable`` where this register map does not fit."""
-    from ecluse import clock
-    from ecluse.cli.examine import gate_words
-    from ecluse.cli.reach import unreadable
-    from ecluse.contracts import NOTHING, ContractInvalid, gate_of, parse_contract
-
-    try:
-        contract = parse_contract(text, attributes)
-    except ContractInvalid as invalid:
-        return "unreadable", unreadable(invalid), ""
-    gate = gate_of(contract, NOTHING, at=clock.now(), timezone=installation.settings.zone)
-    return (
-        gate.state.value,
-        ", ".join(gate_words(reason) for reason in gate.reasons),
-        f"{contract.starts_on} to {contract.ends_on}",
     )

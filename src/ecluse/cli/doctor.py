@@ -65,12 +65,14 @@ def _look(installation: Installation) -> list[Part]:
 
     from ecluse import install
     from ecluse.cli import examine
+    from ecluse.cli.notices import examine_duties
     from ecluse.errors import EcluseError
 
     files = examine.examine_files(installation)
 
     async def look(reached: install.Databases) -> list[Part]:
-        looks = (examine.examine_database, examine.examine_log, examine.examine_contracts, examine.examine_register)
+        before = (examine.examine_database, examine.examine_log, examine.examine_contracts)
+        looks = (*before, examine_duties, examine.examine_register)
         return [await one(installation, reached) for one in looks]
 
     try:

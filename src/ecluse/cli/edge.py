@@ -34,6 +34,15 @@ _MENDS: Final[Mapping[str, str]] = {
     "agent-unknown": "`ecluse processor agent list` shows what there is",
     "hold-unknown": "`ecluse processor holds` shows those in force",
     "deferral-unknown": "`ecluse usage list` shows those in force",
+    "no-contract": "`ecluse contract list` shows those in force",
+    "contract-not-rewritable": "Change that form by hand, and look with `ecluse contract diff`",
+    "evidence-unknown": "`ecluse evidence list` shows what there is",
+    "evidence-broken": "Run `ecluse ledger fsck`, and compare keys/evidence.key with your safe's",
+    "evidence-waiting": "Accept or reject some: `ecluse evidence list PROCESSOR --waiting`",
+    "response-unknown": "`ecluse questionnaire list` shows what there is",
+    "finding-unknown": "`ecluse finding list` shows those that are open",
+    "override-unknown": "`ecluse override list --all` shows what there is",
+    "emergency-unknown": "`ecluse emergency list` shows those that wait",
     "key-invalid": "Make a pair with --generate, or name an ES256 or Ed25519 public key",
     "schedule-kind-unknown": "Say which with --kind",
     "vkey-invalid": "Copy the whole line that `ecluse ledger status` shows, or that was handed over",
@@ -90,6 +99,8 @@ def lines_of(error: EcluseError) -> list[str]:
     text = str(error)
     if error.code == "register-map-invalid":
         return [_ended(f"register.toml, {line}") for line in text.splitlines()]
+    if error.code in {"evidence-refused", "answers-invalid", "library-invalid"}:
+        return [_ended(line) for line in text.splitlines()]
     if error.code == "contract-invalid":
         return [_ended(f"contract, {line}") for line in text.splitlines()]
     if " " not in text:  # a bare word: the class has the sentence

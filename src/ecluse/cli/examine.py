@@ -15,11 +15,13 @@ import msgspec
 
 from ecluse import clock, install
 from ecluse.cli.anchor import STALE
-from ecluse.cli.reach import attributes_of, register_map, translated, unreadable
+from ecluse.cli.gates import Stands, gates_now
+from ecluse.cli.reach import attributes_of, register_map, translated
 from ecluse.cli.rekey import STATES, Standing, standing
 from ecluse.cli.screen import counted
 from ecluse.cli.store import log_there, rows_of
-from ecluse.contracts import NOTHING, ContractInvalid, GateState, gate_of, parse_contract
+from ecluse.contracts import GateState
+from ecluse.contracts.words import words_of
 from ecluse.db import OLDEST, Connection, refuse_other_schema, refuse_strong_role
 from ecluse.errors import ConfigurationError, EcluseError
 from ecluse.identity import parse_token_keys
@@ -40,6 +42,7 @@ SECRETS: Final = (
     "token.key",
     "webhook.key",
     "fingerprint.key",
+    "evidence.key",
     "db-app.password",
     "db-jobs.password",
     "db-reader.password",
@@ -155,6 +158,10 @@ def _key_lines(installation: Installation) -> Iterator[Line]:
         yield ok("keys/fingerprint.key", f"version {max(read_fingerprint_keys(installation))}")
     except ConfigurationError as bad:
         yield failed("keys/fingerprint.key", bad)
+    try:
+        yield ok("keys/evidence.key", f"version {max(installation.versioned('evidence.key'))}")
+    except ConfigurationError as bad:
+        yield failed("keys/evidence.key", bad)
 
 
 # ── database ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,39 +327,32 @@ async def examine_contracts(installation: Installation, reached: Databases) -> P
         )
 
     async def look(connection: Connection) -> list[Line]:
-        lines = []
-        for row in await rows_of(connection, "processors"):
-            if row["text"] is None:
-                lines.append(warn(row["id"], "no contract: nothing is disclosed to it", "Run `ecluse contract apply FILE`"))
-                continue
-            try:
-                gate = gate_of(
-                    parse_contract(row["text"], attributes), NOTHING, at=clock.now(), timezone=installation.settings.zone
-                )
-            except ContractInvalid as invalid:
-                found = f"version {row['version']} can't be read against register.toml: {unreadable(invalid)}"
-                lines.append(
-                    fail(row["id"], found, "Map the attribute again, or apply a new version: until then everything is refused")
-                )
-                continue
-            found = f"version {row['version']}: gate {gate.state}"
-            why = ", ".join(gate_words(reason) for reason in gate.reasons)
-            lines.append(
-                ok(row["id"], found)
-                if gate.state is GateState.OPEN
-                else warn(row["id"], f"{found}: {why}", "Agree on it, then apply a new version")
-            )
+        found = await gates_now(connection, attributes, installation.settings.zone)
+        lines = [_gate_line(row["id"], row["version"], stands) for row, stands in found]
         return lines or [warn("contracts", "no processor is registered", "Run `ecluse processor add ID --name NAME`")]
 
     return Part(title="Contracts", lines=tuple(await _on(installation, reached, "ecluse_app", look)))
 
 
+def _gate_line(processor: str, version: int | None, stands: Stands) -> Line:
+    """Say how a gate stands."""
+    if version is None:
+        return warn(processor, "no contract: nothing is disclosed to it", "Run `ecluse contract apply FILE`")
+    if stands.state == "unreadable":
+        found = f"version {version} can't be read against register.toml: {stands.why}"
+        return fail(processor, found, "Map the attribute again, or apply a new version: until then everything is refused")
+    if stands.state == GateState.OPEN:
+        return ok(processor, f"version {version}: gate open")
+    return warn(
+        processor,
+        f"version {version}: gate {stands.state}: {stands.why}",
+        f"Run `ecluse contract gate {processor}`: {stands.mend}",
+    )
+
+
 def gate_words(reason: str) -> str:
     """Say a gate's reason in words."""
-    if reason.startswith("contract:clause:missing:"):
-        return f"clause {reason.rpartition(':')[2]} is missing"
-    words = {"not-started": "it has not begun yet", "ended": "it has ended", "ends-soon": "it ends within 30 days"}
-    return words.get(reason.rpartition(":")[2], reason)
+    return words_of(reason).what
 
 
 async def examine_register(installation: Installation, reached: Databases) -> Part:

@@ -22,6 +22,7 @@ def list_keys(*, folder: Dir = None, as_json: Json = False) -> None:
     from ecluse.cli.reach import load
     from ecluse.cli.rotate import ROLES
     from ecluse.errors import ConfigurationError
+    from ecluse.evidence.vault import KEY_FILE
     from ecluse.identity import KeyInvalid, parse_token_keys
     from ecluse.web.keyfiles import read_fingerprint_keys
 
@@ -45,6 +46,8 @@ def list_keys(*, folder: Dir = None, as_json: Json = False) -> None:
     rows += [
         ("fingerprint", f"version {each}", "in use" if each == versions[-1] else "for what is sealed", "") for each in versions
     ]
+    sealing = sorted(installation.versioned(KEY_FILE))
+    rows += [("evidence", f"version {each}", "in use" if each == sealing[-1] else "for what is sealed", "") for each in sealing]
     for role, name in ROLES.items():
         for file, state in ((f"db-{role}.password", "in use"), (f"db-{role}.next.password", "to come")):
             if (installation.keys / file).exists():
@@ -110,11 +113,39 @@ def rotate_fingerprint(
     """
     from ecluse.cli import rotate
     from ecluse.cli.reach import load
+    from ecluse.web.keyfiles import FINGERPRINT_KEY
 
     screen, installation = Screen(as_json=as_json), load(folder)
-    version = rotate.rotate_fingerprint(installation, after=lost_after)
+    version = rotate.rotate_versioned(installation, FINGERPRINT_KEY, after=lost_after)
     screen.say(
         f"Version {version} is added. Copy keys/fingerprint.key to all hosts and to your safe, then restart the gates one by one.",
+        style="green",
+    )
+    screen.answer({"version": version})
+
+
+@rotate_app.command("evidence")
+def rotate_evidence(
+    *,
+    lost_after: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="VERSION", help="The file is lost: begin it anew above the last version that it had."),
+    ] = None,
+    folder: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Add a version to the keys that documents are sealed under. Older versions stay: they open what they sealed.
+
+    If the file is lost for good, so are the documents: what was accepted counts on by its entry, and is handed in anew.
+    """
+    from ecluse.cli import rotate
+    from ecluse.cli.reach import load
+    from ecluse.evidence.vault import KEY_FILE
+
+    screen, installation = Screen(as_json=as_json), load(folder)
+    version = rotate.rotate_versioned(installation, KEY_FILE, after=lost_after)
+    screen.say(
+        f"Version {version} is added. Copy keys/{KEY_FILE} to all hosts and to your safe, then restart the gates one by one.",
         style="green",
     )
     screen.answer({"version": version})

@@ -55,17 +55,15 @@ def add(
 @app.command("list")
 def list_processors(*, folder: Dir = None, as_json: Json = False) -> None:
     """List processors with their contract, gate, people, machines and holds."""
-    from ecluse.cli.contract import gate_now
+    from ecluse.cli.gates import gates_now
     from ecluse.cli.reach import attributes_of, load, on_log, register_map
-    from ecluse.cli.store import rows_of
 
     screen, installation = Screen(as_json=as_json), load(folder)
     attributes = attributes_of(register_map(installation.folder / "register.toml"))
     found = []
-    for row in on_log(installation, lambda connection: rows_of(connection, "processors")):
-        gate, why, _ = ("closed", "no contract", "") if row["text"] is None else gate_now(installation, row["text"], attributes)
+    for row, stands in on_log(installation, lambda connection: gates_now(connection, attributes, installation.settings.zone)):
         names = ("id", "name", "version", "reference", "agents", "clients", "holds", "added_at")
-        found.append({**{name: row[name] for name in names}, "gate": gate, "reasons": why})
+        found.append({**{name: row[name] for name in names}, "gate": stands.state, "reasons": stands.why})
     screen.table(
         ("processor", "name", "contract", "gate", "why", "agents", "clients", "holds"),
         [

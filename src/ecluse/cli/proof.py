@@ -113,6 +113,8 @@ def _headline(statement: Statement) -> str:
     day, processor = f"{statement.at:%Y-%m-%d}", statement.processor
     if statement.kind is Kind.LOOKED:
         return f"On {day} one person's record of who was given their data was looked at."
+    if statement.kind is Kind.EMERGENCY:
+        return f"On {day} the controller's duty officer saw {counted(len(statement.forms), 'attribute')} of one person in an emergency."
     if statement.kind is Kind.REFUSED:
         return f"On {day} {processor} asked for {counted(len(statement.attributes), 'attribute')} of one person and was refused."
     given = [name for name, form in statement.forms.items() if form != _WITHHELD]
@@ -196,12 +198,14 @@ def _not_proven(statement: Statement, policy: Policy) -> list[str]:
         )
     if statement.kind is Kind.LOOKED:
         gaps.append("Who looked: the person, or somebody at the controller's portal.")
+    if statement.kind is Kind.EMERGENCY:
+        gaps.append("Who saw it, why, and what another person said of it: the controller's ledger holds that, not this file.")
     if statement.kind is Kind.GIVEN:
         gaps.append("That the data arrived: it was sealed before it was sent, and counts as given.")
         if statement.values is None and statement.committed != ():
             gaps.append("Which values: the file shows none.")
         gaps.append("That the values are true: they are what the controller's register held.")
-    if statement.kind is not Kind.LOOKED and statement.assurance != "authenticated":
+    if statement.kind in {Kind.GIVEN, Kind.REFUSED} and statement.assurance != "authenticated":
         gaps.append("Who sat at the screen: no passkey of the agent stands behind it.")
     if statement.subject is None:
         gaps.append("Who the person is: the controller alone knows whose appointment that was.")

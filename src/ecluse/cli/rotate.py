@@ -21,7 +21,7 @@ from ecluse.errors import ConfigurationError
 from ecluse.identity import KeyInvalid, generate_private, parse_token_keys, with_successor, write_token_keys
 from ecluse.install import REGISTER_ROLE, Databases
 from ecluse.settings import Installation, with_user
-from ecluse.web.keyfiles import FINGERPRINT_KEY, TOKEN_KEY, read_fingerprint_keys
+from ecluse.web.keyfiles import TOKEN_KEY
 
 ROLES: Final = {
     "app": "ecluse_app",
@@ -67,17 +67,17 @@ def rotate_token(installation: Installation, *, wait: timedelta, at_once: bool) 
     return more[-1].private.thumbprint, more[-1].from_at
 
 
-def rotate_fingerprint(installation: Installation, *, after: int | None = None) -> int:
-    """Add a version to the fingerprint keys and return its number. No line is ever taken away: what it fingerprinted is kept.
+def rotate_versioned(installation: Installation, name: str, *, after: int | None = None) -> int:
+    """Add a version to ``fingerprint.key`` or ``evidence.key`` and return its number. No line is ever taken away: what it served for is kept.
 
     ``after``: the file is lost, and the last version that it had: begin it anew above that, so that no two keys ever had one number.
     """
-    path = installation.keys / FINGERPRINT_KEY
+    path = installation.keys / name
     with one_at_a_time(installation):
         if after is not None and path.exists():
-            raise Refusal(f"keys/{FINGERPRINT_KEY}", "it is there, so nothing was lost", "Leave --lost-after out")
-        version = (max(read_fingerprint_keys(installation)) if after is None else after) + 1
-        kept = f"{installation.secret(FINGERPRINT_KEY)}\n" if after is None else ""
+            raise Refusal(f"keys/{name}", "it is there, so nothing was lost", "Leave --lost-after out")
+        version = (max(installation.versioned(name)) if after is None else after) + 1
+        kept = f"{installation.secret(name)}\n" if after is None else ""
         write_whole(path, f"{kept}{version}:{ids.random_bytes(32).hex()}\n")
     return version
 

@@ -24,7 +24,7 @@ STYLES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """How a word is coloured wherever it stands alone in a cell."""
 
-_JOINERS: Final = frozenset("\u200c\u200d")  # letters of some scripts need them
+_JOINERS: Final = frozenset("\u200c\u200d\u00a0\u202f")  # letters of some scripts need them, and French its spaces
 _PROSE_WIDTH: Final = 16  # below it sentences fall to pieces
 _PIPE_WIDTH: Final = 160  # where nobody looks, rows stay whole longer
 

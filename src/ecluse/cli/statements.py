@@ -15,6 +15,7 @@ import aiosql
 import msgspec
 from aiosql.queries import Queries
 
+from ecluse.contracts.store import query as of_contracts
 from ecluse.db import HERE
 from ecluse.disclosure.door import GATHER
 from ecluse.disclosure.plan import OPENINGS
@@ -24,12 +25,13 @@ from ecluse.identity.service import _STANDING
 from ecluse.ledger.erase import _LOGS, SEAL_ERASURE, SLICE
 from ecluse.ledger.erase import PLAN as PLAN_ERASURE
 from ecluse.ledger.store import CONTROL, HEAD, SEAL
+from ecluse.notices.store import query as of_notices
 from ecluse.outcomes.store import _AFTER, _DUE, _RECORD, _SETTLE, ELECT
 from ecluse.schedule.agenda import _CHANGES, _PLACES, _SESSIONS
 from ecluse.usage.store import COUNTS_DUE, NOTE_COUNTS, PAPERS, PLAN, PURGE, SHOWN
 from ecluse.usage.store import SEAL as USAGE_SEAL
 from ecluse.web.gateway import _LOGS as _SERVED
-from ecluse.web.ledger_api import _SUCCEEDED, _UNCOSIGNED, _UNSIGNED_SINCE
+from ecluse.web.ledger_api import _DUTIES, _SUCCEEDED, _UNCOSIGNED, _UNSIGNED_SINCE
 
 FUNCTION: Final = "function"
 INDEX: Final = "index"
@@ -101,6 +103,9 @@ CONFIGURATION: Final = (
     _app("head", "each call, each change", "the present control_seq", _SEQ),
     _app("contracts", "after a change", "the contract in force of each processor", _CONTRACTS, WHOLE),
     _app("texts", "after a new contract", "texts not read yet", _TEXTS, WHOLE),
+    _app("evidence", "after a change", "documents that count for the processors of those contracts", of_contracts("documents_of"), WHOLE),
+    _app("findings", "after a change", "findings that count against them", of_contracts("findings_of"), WHOLE),
+    _app("overrides", "after a change", "what two persons lifted of it", of_contracts("overrides_of"), WHOLE),
     _app("agents", "after a change", "agents and their processors", "select id, processor_id from ecluse.agent", WHOLE),
     _app("clients", "after a change", "machines", "select id, role, processor_id from ecluse.client", WHOLE),
     _app("client keys", "after a change", "public keys in use",
@@ -123,6 +128,7 @@ READING: Final = (
     _app("entry of", "a proof", "where a processor's own decision stands", "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", FUNCTION),
     _app("unsigned since", "/healthz", "the first entry that no checkpoint covers", _UNSIGNED_SINCE, FUNCTION),
     _app("succeeded", "/healthz", "did another log take this one's place?", _SUCCEEDED, FUNCTION),
+    _app("duties", "/healthz", "do emergencies wait for their review, were notices given up?", _DUTIES, WHOLE),
     _app("uncosigned since", "/healthz", "the first entry under no quorum of the witnesses", _UNCOSIGNED, FUNCTION),
     Stated(name="floods due", when="every 15 s", role="ecluse_jobs", purpose="refusals that were only counted", text=DUE, plan=FUNCTION),
     Stated(name="floods noted", when="a flood", role="ecluse_jobs", purpose="one entry for a minute of them", text=NOTE, plan=FUNCTION),
@@ -165,6 +171,21 @@ ERASURE: Final = (
            plan=FUNCTION),
     Stated(name="erase a slice", when="a batch", role="ecluse_jobs", purpose="2,000 rows at most go, without the head's lock", text=SLICE, plan=FUNCTION),
 )  # fmt: skip
+
+_TELLING: Final = {
+    "notice_contracts": ("each half minute", "each processor's contract in force, and what it was told last", WHOLE),
+    "notice_texts": ("after a new contract", "texts not read yet", WHOLE),
+    "notice_matters": ("each half minute", "what happened lately beside the gates", WHOLE),
+    "note_notices": ("each half minute", "who is to be told of what, each once", WRITE),
+    "take_notices": ("each half minute", "what is due, for ten minutes", WRITE),
+    "settle_notice": ("a mail", "what became of it", WRITE),
+    "notice_counts": ("each half minute", "how many wait, for the metrics", WHOLE),
+    "purge_notices": ("each hour", "what has served its time goes", WRITE),
+}
+NOTICES: Final = tuple(
+    Stated(name=name, when=when, role="ecluse_jobs", purpose=purpose, text=of_notices(name), plan=plan)
+    for name, (when, purpose, plan) in _TELLING.items()
+)
 
 LOCKS: Final = (
     (
@@ -236,6 +257,7 @@ def all_statements() -> dict[str, tuple[Stated, ...]]:
         "Outcomes and their delivery": OUTCOMES,
         "Who saw my data, and the counts of a day": USAGE,
         "Forgetting": ERASURE,
+        "Notices": NOTICES,
         "Signing the log, and reading it": tuple(named("ledger", "each second, or a reader", "ecluse_jobs")),
         "Importing a schedule": tuple(named("schedule", "each import", "ecluse_app")),
     }

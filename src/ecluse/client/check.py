@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 from ecluse.client.errors import ReceiptBroken
 from ecluse.client.model import Head, Json, PersonalValues
 from ecluse.client.proofs import ReceiptFile, read_file
-from ecluse.client.receipts import GRANTS, LOOK, check_values, open_entry
+from ecluse.client.receipts import EMERGENCY, GRANTS, LOOK, check_values, open_entry
 from ecluse.client.tree import check_inclusion
 from ecluse.client.trust import Policy, believe
 
@@ -34,13 +34,15 @@ class Kind(StrEnum):
     REFUSED = "refused"
     LOOKED = "looked"
     """The record of who was given a person's data was looked at, by the person or through the controller's portal."""
+    EMERGENCY = "emergency"
+    """The controller's own duty officer saw an attribute in an emergency; no processor took part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
     """What a receipt shows. None, or empty, is what its opening hides from its holder; nothing here is more than the log committed to.
 
-    ``processor``: None for a look alone; ``attributes``: those asked for; ``forms``: what was given of them, empty for a refusal, which has
+    ``processor``: None for a look and an emergency; ``attributes``: those asked for; ``forms``: what was given of them, empty for a refusal, which has
     a ``reason``; ``committed``: the attributes whose values the entry commits to; ``values``: those that the file shows.
     """
 
@@ -67,6 +69,10 @@ class Statement:
     event: str
 
 
+_OWN: Final = {LOOK: Kind.LOOKED, EMERGENCY: Kind.EMERGENCY}
+"""What the controller did itself."""
+
+
 def check_file(raw: bytes, policy: Policy) -> Statement:
     """Check a receipt's file by a policy, and return what it shows; raise ``ReceiptBroken`` if it shows nothing."""
     held = read_file(raw)  # 1
@@ -91,9 +97,9 @@ def _check_values(shown: Mapping[str, Json], held: ReceiptFile) -> None:
 
 def _statement(shown: Mapping[str, Json], held: ReceiptFile, leaf_hash: bytes, head: Head) -> Statement:
     event, at = _needed(shown, "event"), _needed(shown, "at")
-    kind = Kind.GIVEN if event in GRANTS else Kind.LOOKED if event == LOOK else Kind.REFUSED
+    kind = Kind.GIVEN if event in GRANTS else _OWN.get(event, Kind.REFUSED)
     forms = _typed(shown, "forms", dict) or {}
-    asked = forms if kind is Kind.GIVEN else _typed(shown, "attributes", list) or []
+    asked = forms if kind in {Kind.GIVEN, Kind.EMERGENCY} else _typed(shown, "attributes", list) or []
     if (
         (not asked and kind is not Kind.LOOKED)
         or not all(isinstance(name, str) for name in asked)
@@ -108,7 +114,7 @@ def _statement(shown: Mapping[str, Json], held: ReceiptFile, leaf_hash: bytes, h
     return Statement(
         kind=kind,
         at=_instant(at),
-        processor=None if kind is Kind.LOOKED else _needed(shown, "processor"),
+        processor=None if event in _OWN else _needed(shown, "processor"),
         client=_typed(shown, "client", str),
         agent=_typed(shown, "agent", str),
         assurance=_typed(shown, "assurance", str),

@@ -28,11 +28,16 @@ REFUSALS: Final = frozenset({"disclosure:person:refused", "disclosure:person:und
 _WHO: Final = ("at", "event", "disclosure", "processor", "client", "agent", "assurance", "appointment", "subject", "purpose")
 _OF_GRANTS: Final = (*_WHO, "legal_basis", "contract", "forms", "values", "fingerprints", "rules", "interval")
 _OF_REFUSALS: Final = (*_WHO, "contract", "attributes", "reason", "reasons")
+_OF_EMERGENCIES: Final = (
+    "at", "event", "disclosure", "subject", "attributes", "forms", "values", "fingerprints", "actor", "object", "detail",
+)  # fmt: skip
 LOOK: Final = "usage:person:shown"
+EMERGENCY: Final = "disclosure:emergency:granted"
 LAYOUTS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(GRANTS, _OF_GRANTS),
     **dict.fromkeys(REFUSALS, _OF_REFUSALS),
     LOOK: ("at", "event", "client", "subject", "detail", "count"),
+    EMERGENCY: _OF_EMERGENCIES,
 }
 """The fields of an entry by its event, in their order; a later version may add some at the end."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -67,7 +67,7 @@ def _processor(old: Contract, new: Contract) -> Iterator[Change]:
             effect="wider",
             sentence=f"Another processor: {new.processor.id} instead of {old.processor.id}.",
         )
-    for key in ("name", "country", "siren", "security_contact"):
+    for key in ("name", "country", "siren", "security_contact", "address", "contact", "representative", "dpo"):
         yield from _other(f"processor.{key}", getattr(old.processor, key), getattr(new.processor, key))
 
 
@@ -78,6 +78,8 @@ def _head(old: Contract, new: Contract) -> Iterator[Change]:
     yield from _moved("contract.starts_on", old.starts_on, new.starts_on, starts)
     yield from _moved("contract.ends_on", old.ends_on, new.ends_on, _more(old.ends_on.toordinal(), new.ends_on.toordinal()))
     yield from _other("contract.breach_notice_hours", old.breach_notice_hours, new.breach_notice_hours)
+    yield from _other("contract.subject_matter", old.subject_matter, new.subject_matter)
+    yield from _other("contract.nature", old.nature, new.nature)
     was_open, is_open = (set(REQUIRED_CLAUSES) <= set(contract.clauses) for contract in (old, new))
     for clause in sorted(set(old.clauses) ^ set(new.clauses)):
         added = clause in new.clauses
@@ -99,8 +101,8 @@ def _sub_processors(old: Contract, new: Contract) -> Iterator[Change]:
     before, after = ({sub.name: sub for sub in contract.sub_processors} for contract in (old, new))
     yield from _listed("sub_processor", "Sub-processor", _described(before), _described(after))
     for name in (name for name in before if name in after):
-        yield from _other(f"sub_processor.{name}.country", before[name].country, after[name].country)
-        yield from _other(f"sub_processor.{name}.role", before[name].role, after[name].role)
+        for key in ("country", "role", "address", "contact"):
+            yield from _other(f"sub_processor.{name}.{key}", getattr(before[name], key), getattr(after[name], key))
 
 
 def _described(subs: Mapping[str, SubProcessor]) -> dict[str, str]:

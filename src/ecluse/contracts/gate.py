@@ -10,7 +10,7 @@ Holds come on top elsewhere. Rules, each with its reason code (append-only); ``<
  6 a required kind of evidence was never accepted           frozen   ``evidence:missing:<kind>``
  7 … was, and is too old, past its end, or withdrawn        frozen   ``evidence:lapsed:<kind>``
  8 … is there, and not for this site                        frozen   ``evidence:site:<kind>:<site>``
- 9 … is there, and lapses within 30 days                    warn     ``evidence:lapses-soon:<kind>``
+ 9 … is there, and lapses within 30 days, before the end    warn     ``evidence:lapses-soon:<kind>``
 10 a critical or high finding is past its due day           frozen   ``finding:overdue:<id>``
 11 another finding is past its due day                      warn     ``finding:late:<id>``
 12 a critical or high finding is due within 30 days         warn     ``finding:due-soon:<id>``
@@ -20,10 +20,15 @@ Holds come on top elsewhere. Rules, each with its reason code (append-only); ``<
 
 An override lifts what it names among rules 6, 7, 8, 10 and 13, never what the contract itself lacks. The state is the worst; all reasons are told, worst
 first. Days are days of the controller's time zone, both ends included.
+
+A document is good from its acceptance through the day on which it is ``max_age`` old, or its own last day if that is earlier, until it is withdrawn. A bridge
+letter is good while the document that it prolongs stands, for that one's sites, and for three months after its last day at most; a bridge does not prolong a
+bridge. What is asked of an instant is answered by what was known then: a warning does not foresee the next document, nor a withdrawal.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -52,6 +57,7 @@ LIFTABLE: Final = ("evidence:", "finding:overdue:", "sub-processor:")
 """Beginnings of the reasons that an override may lift."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = timedelta(days=1)
 
 
 class GateState(StrEnum):
@@ -71,30 +77,42 @@ class GateState(StrEnum):
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """The state at an instant, why, and the largest half-open interval around it in which *disclosure is as allowed as now*.
 
-    From ``told_until`` on there may be other reasons, or another state of the same permission: until then this need not be asked again.
+    In ``[told_from, told_until)`` state and reasons are these, too: until then this need not be asked again. All instants are UTC, `FAR_PAST` and
+    `FAR_FUTURE` where there is no bound.
     """
 
     state: GateState
     reasons: tuple[str, ...]
-    valid_from: datetime  # UTC, included; FAR_PAST where there is no bound
-    valid_until: datetime  # UTC, excluded; FAR_FUTURE where there is no bound
-    told_from: datetime  # the instant of the decision
-    told_until: datetime  # UTC, excluded
+    valid_from: datetime
+    valid_until: datetime
+    told_from: datetime
+    told_until: datetime
 
 
 class _Span(msgspec.Struct, frozen=True):
-    """When one document is good enough for one requirement: ``[begins, ends)``, for these sites (none: all)."""
+    """When one document is good enough for one requirement: ``[begins, ends)``, for these sites (none: all). ``lapses``: its end by its days alone."""
 
     begins: datetime
     ends: datetime
+    lapses: datetime
     sites: tuple[str, ...]
 
 
 class _Required(msgspec.Struct, frozen=True):
-    """One requirement, with the spans of the documents that can meet it."""
+    """One requirement: since when a document of its kind was ever accepted (None: never), and the spans of those that can meet it."""
 
     kind: str
+    since: datetime | None
     spans: tuple[_Span, ...]
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """A list of sub-processors, and whether the contract names all of them."""
+
+    id: str
+    begins: datetime
+    ends: datetime
+    known: bool
 
 
 class Gatekeeper:
@@ -105,25 +123,19 @@ class Gatekeeper:
         self._sites = tuple(contract.sites)
         self._opens, self._ends = days_between(contract.starts_on, contract.ends_on, timezone)
         self._clauses = missing_clauses(contract)
-        self._required = tuple(
-            _Required(required.kind, tuple(_spans(standing.documents, required, timezone)))
-            for required in contract.evidence_required
-        )
-        self._attested = tuple(
-            span
-            for span in map(_counted, standing.documents)
-            if span is not None and span[0].kind == EvidenceKind.DELETION_ATTESTATION
-        )
-        declared = {sub.name for sub in contract.sub_processors}
-        self._lists = tuple(
-            (each.accepted_at, each.withdrawn_at or FAR_FUTURE, each.id, set(each.sub_processors) <= declared)
-            for each in sorted(standing.documents, key=lambda one: one.accepted_at)
-            if each.kind == EvidenceKind.SUB_PROCESSOR_LIST
-        )
-        self._findings = tuple((each, day_after(each.due_on, timezone)) for each in standing.findings)
+        self._required = tuple(_required(standing.documents, required, timezone) for required in contract.evidence_required)
+        self._attested = [
+            (each.accepted_at, each.withdrawn_at or FAR_FUTURE)
+            for each in standing.documents
+            if each.kind == EvidenceKind.DELETION_ATTESTATION
+        ]
+        self._lists = _lists(standing.documents, {_spelled(sub.name) for sub in contract.sub_processors})
+        self._findings = [(each, day_after(each.due_on, timezone)) for each in standing.findings]
         self._overrides = standing.overrides
-        self._edges = sorted({FAR_PAST, FAR_FUTURE, *self._instants()})
-        self._news = sorted({*self._edges, *(edge - SOON for edge in self._edges if edge - FAR_PAST > SOON)})
+        edges = {FAR_PAST, FAR_FUTURE, *map(_bounded, self._instants())}
+        told = {*map(_bounded, self._warnings())}
+        self._edges = sorted(edges)
+        self._news = sorted(edges | told)
 
     def at(self, instant: datetime) -> Gate:
         """Decide the gate at an instant (aware)."""
@@ -136,9 +148,10 @@ class Gatekeeper:
             first -= 1
         while last < len(self._edges) - 1 and self._state(self._edges[last])[0].permits is state.permits:
             last += 1
+        told = bisect_right(self._news, instant)
         return Gate(
             state=state, reasons=reasons, valid_from=self._edges[first], valid_until=self._edges[last],
-            told_from=instant, told_until=self._news[bisect_right(self._news, instant)],
+            told_from=self._news[told - 1], told_until=self._news[told],
         )  # fmt: skip
 
     def changes(self, begins: datetime, ends: datetime) -> Iterator[tuple[datetime, GateState, tuple[str, ...]]]:
@@ -151,19 +164,27 @@ class Gatekeeper:
             told = found
 
     def _instants(self) -> Iterator[datetime]:
-        """Yield every instant at which it may begin or cease to permit."""
+        """Yield every instant at which the gate may begin or cease to permit."""
         yield from (self._opens, self._ends)
         for required in self._required:
+            yield required.since or FAR_FUTURE  # from "missing" to "lapsed": an override may lift one and not the other
             for span in required.spans:
                 yield from (span.begins, span.ends)
-        for document, span in self._attested:
-            yield from (document.accepted_at, span)
-        for begins, ends, _, _ in self._lists:
-            yield from (begins, ends)
+        for each in self._lists:
+            yield from (each.begins, each.ends)
         for finding, due in self._findings:
             yield from (finding.opened_at, due, finding.closed_at or FAR_FUTURE)
         for override in self._overrides:
             yield from (override.from_at, _over(override))
+
+    def _warnings(self) -> Iterator[datetime]:
+        """Yield every further instant at which reasons may change that permit or forbid nothing of themselves."""
+        yield self._ends - SOON
+        for required in self._required:
+            yield from (span.lapses - SOON for span in required.spans)
+        for attestation in self._attested:
+            yield from attestation
+        yield from (due - SOON for _, due in self._findings)
 
     def _state(self, at: datetime) -> tuple[GateState, tuple[str, ...]]:
         """Go through the rules."""
@@ -174,56 +195,41 @@ class Gatekeeper:
             closed.append("contract:dates:not-started")
         elif at >= self._ends:
             closed.append("contract:dates:ended")
-            if not any(self._ends <= document.accepted_at <= at < ends for document, ends in self._attested):
+            if not any(self._ends <= accepted <= at < withdrawn for accepted, withdrawn in self._attested):
                 closed.append(f"evidence:missing:{EvidenceKind.DELETION_ATTESTATION}")
         elif self._ends - at <= SOON:
             warned.append("contract:dates:ends-soon")
-        for required in self._required:  # 6 to 9
-            for reason in self._of_evidence(required, at):
-                (warned if reason.startswith("evidence:lapses-soon:") else frozen).append(reason)
-        for finding, due in self._findings:  # 10 to 12
-            self._of_finding(finding, due, at, frozen, warned)
+        for required in self._required:
+            self._of_evidence(required, at, frozen, warned)  # 6 to 9
+        for finding, due in self._findings:
+            _of_finding(finding, due, at, frozen, warned)  # 10 to 12
         # 13 the newest list that counts
-        counting = [(name, known) for begins, ends, name, known in self._lists if begins <= at < ends]
-        if counting and not counting[-1][1]:
-            frozen.append(f"sub-processor:undeclared:{counting[-1][0]}")
+        newest = next((each for each in reversed(self._lists) if each.begins <= at < each.ends), None)
+        if newest is not None and not newest.known:
+            frozen.append(f"sub-processor:undeclared:{newest.id}")
         self._lift(at, frozen, warned)  # 14
         return worst_state(closed=tuple(closed), frozen=tuple(frozen), warned=tuple(warned)), (*closed, *frozen, *warned)
 
-    def _of_evidence(self, required: _Required, at: datetime) -> Iterator[str]:
-        """Ask rules 6 to 9 of one requirement."""
-        missing = self._uncovered(required, at)
-        if not missing:
-            if self._uncovered(required, at + SOON) and at + SOON < self._ends:
-                yield f"evidence:lapses-soon:{required.kind}"
-        elif any(span.begins <= at < span.ends for span in required.spans):
-            yield from (f"evidence:site:{required.kind}:{site}" for site in missing)
-        else:
-            seen = any(span.begins <= at for span in required.spans)
-            yield f"evidence:{'lapsed' if seen else 'missing'}:{required.kind}"
-
-    def _uncovered(self, required: _Required, at: datetime) -> tuple[str, ...]:
-        """Return the sites that no document covers at an instant; all of them, or a dash where there is no site, if there is no document at all."""
-        good = [span.sites for span in required.spans if span.begins <= at < span.ends]
+    def _of_evidence(self, required: _Required, at: datetime, frozen: list[str], warned: list[str]) -> None:
+        """Ask rules 6 to 9 of one requirement, of what is known at the instant: neither later documents nor later withdrawals."""
+        good = [span for span in required.spans if span.begins <= at < span.ends]
+        missing = self._uncovered(good)
         if not good:
-            return self._sites or ("-",)
-        if not all(good):
-            return ()
-        covered = {site for sites in good for site in sites}
-        return tuple(site for site in self._sites if site not in covered)
+            seen = required.since is not None and required.since <= at
+            frozen.append(f"evidence:{'lapsed' if seen else 'missing'}:{required.kind}")
+        elif missing:
+            frozen += (f"evidence:site:{required.kind}:{site}" for site in missing)
+        else:
+            left = [span for span in good if span.lapses - at > SOON or span.lapses >= self._ends]
+            if self._uncovered(left):
+                warned.append(f"evidence:lapses-soon:{required.kind}")
 
-    @staticmethod
-    def _of_finding(finding: AuditFinding, due: datetime, at: datetime, frozen: list[str], warned: list[str]) -> None:
-        """Ask rules 10 to 12 of one finding."""
-        if not finding.opened_at <= at < (finding.closed_at or FAR_FUTURE):
-            return
-        if at >= due:
-            if finding.severity in FREEZING:
-                frozen.append(f"finding:overdue:{finding.id}")
-            else:
-                warned.append(f"finding:late:{finding.id}")
-        elif finding.severity in FREEZING and due - at <= SOON:
-            warned.append(f"finding:due-soon:{finding.id}")
+    def _uncovered(self, spans: list[_Span]) -> tuple[str, ...]:
+        """Return the sites that none of these cover."""
+        if not all(span.sites for span in spans):
+            return ()
+        covered = {site for span in spans for site in span.sites}
+        return tuple(site for site in self._sites if site not in covered)
 
     def _lift(self, at: datetime, frozen: list[str], warned: list[str]) -> None:
         """Ask rule 14: move what is lifted to the warnings."""
@@ -239,23 +245,40 @@ def gate_of(contract: Contract, standing: Standing, *, at: datetime, timezone: Z
     return Gatekeeper(contract, standing, timezone).at(at)
 
 
-def _spans(documents: tuple[Document, ...], required: EvidenceRequired, timezone: ZoneInfo) -> Iterator[_Span]:
-    """Yield when each document is good enough for a requirement."""
-    by_id = {each.id: each for each in documents}
-    for each in documents:
-        if each.kind != required.kind:
-            continue
-        last = _last_day(each, required)
-        until = each.withdrawn_at or FAR_FUTURE
-        if each.bridges is not None:
-            base = by_id.get(each.bridges)
-            if base is None or base.kind != each.kind:
-                continue  # a bridge from nowhere leads nowhere
-            last = min(last, BRIDGE.after(_last_day(base, required)))
-            until = min(until, base.withdrawn_at or FAR_FUTURE)
-        ends = min(day_after(last, timezone), until)
-        if each.accepted_at < ends:
-            yield _Span(each.accepted_at, ends, each.sites)
+def _required(documents: tuple[Document, ...], required: EvidenceRequired, timezone: ZoneInfo) -> _Required:
+    """Gather what can meet a requirement."""
+    ours = {each.id: each for each in documents if each.kind == required.kind}
+    spans = (_span(each, ours, required, timezone) for each in ours.values())
+    return _Required(
+        kind=required.kind,
+        since=min((each.accepted_at for each in ours.values()), default=None),
+        spans=tuple(span for span in spans if span is not None and span.begins < span.ends),
+    )
+
+
+def _span(document: Document, ours: dict[str, Document], required: EvidenceRequired, timezone: ZoneInfo) -> _Span | None:
+    """Return when a document is good enough, None for a bridge letter that leads from nowhere: it has to prolong a document that is no bridge itself."""
+    begins, last, withdrawn, sites = document.accepted_at, _last_day(document, required), document.withdrawn_at, document.sites
+    if document.bridges is not None:
+        base = ours.get(document.bridges)
+        if base is None or base.bridges is not None:
+            return None
+        begins, last = max(begins, base.accepted_at), min(last, BRIDGE.after(_last_day(base, required)))
+        withdrawn = min((at for at in (withdrawn, base.withdrawn_at) if at is not None), default=None)
+        sites = tuple(site for site in sites if site in base.sites) if sites and base.sites else sites or base.sites
+        if not sites and document.sites:
+            return None  # it is for other sites than what it prolongs
+    lapses = day_after(last, timezone)
+    return _Span(begins, min(lapses, withdrawn or FAR_FUTURE), lapses, sites)
+
+
+def good_between(
+    document: Document, documents: tuple[Document, ...], required: EvidenceRequired, timezone: ZoneInfo
+) -> tuple[datetime, datetime] | None:
+    """Return the half-open interval in which a document meets a requirement, None for never. ``documents``: among them the one that it bridges."""
+    ours = {each.id: each for each in documents if each.kind == required.kind}
+    span = _span(document, ours, required, timezone) if document.id in ours else None
+    return (span.begins, span.ends) if span is not None and span.begins < span.ends else None
 
 
 def _last_day(document: Document, required: EvidenceRequired) -> date:
@@ -264,15 +287,46 @@ def _last_day(document: Document, required: EvidenceRequired) -> date:
     return oldest if document.ends_on is None else min(oldest, document.ends_on)
 
 
-def _counted(document: Document) -> tuple[Document, datetime] | None:
-    """Return a document with the instant from which it counts no more, None where it never counted."""
-    ends = document.withdrawn_at or FAR_FUTURE
-    return (document, ends) if document.accepted_at < ends else None
+def _lists(documents: tuple[Document, ...], declared: set[str]) -> list[_Listed]:
+    """Return the lists of sub-processors, oldest first."""
+    lists = [each for each in documents if each.kind == EvidenceKind.SUB_PROCESSOR_LIST]
+    return [
+        _Listed(
+            each.id,
+            each.accepted_at,
+            each.withdrawn_at or FAR_FUTURE,
+            {_spelled(name) for name in each.sub_processors} <= declared,
+        )
+        for each in sorted(lists, key=lambda one: (one.accepted_at, one.id))
+    ]
+
+
+def _spelled(name: str) -> str:
+    """Return a company's name as names are compared: neither case nor spaces make another company."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _of_finding(finding: AuditFinding, due: datetime, at: datetime, frozen: list[str], warned: list[str]) -> None:
+    """Ask rules 10 to 12 of one finding."""
+    if not finding.opened_at <= at < (finding.closed_at or FAR_FUTURE):
+        return
+    if at >= due:
+        if finding.severity in FREEZING:
+            frozen.append(f"finding:overdue:{finding.id}")
+        else:
+            warned.append(f"finding:late:{finding.id}")
+    elif finding.severity in FREEZING and due - at <= SOON:
+        warned.append(f"finding:due-soon:{finding.id}")
 
 
 def _over(override: Override) -> datetime:
     """Return the instant from which an override is over."""
     return min(override.until_at, override.revoked_at or FAR_FUTURE)
+
+
+def _bounded(at: datetime) -> datetime:
+    """Return an instant, or the end of time that it is beyond."""
+    return min(max(at, FAR_PAST), FAR_FUTURE)
 
 
 def missing_clauses(contract: Contract) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -297,8 +351,10 @@ def days_between(first: date, last: date, timezone: ZoneInfo) -> tuple[datetime,
 
 
 def day_after(day: date, timezone: ZoneInfo) -> datetime:
-    """Return the first instant, in UTC, after a day of a time zone."""
-    return _day_start(day + timedelta(days=1), timezone)
+    """Return the first instant, in UTC, after a day of a time zone; an end of time for a day that is beyond it, as 9999-12-31 that means "never"."""
+    if not FAR_PAST.date() < day < FAR_FUTURE.date() - _DAY:
+        return FAR_PAST if day <= FAR_PAST.date() else FAR_FUTURE
+    return _day_start(day + _DAY, timezone)
 
 
 def _day_start(day: date, timezone: ZoneInfo) -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import MAXYEAR, date, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -93,13 +93,17 @@ MAX_WINDOW: Final = timedelta(days=14)
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True):
-    """The third party that the contract binds."""
+    """The third party that the contract binds. What is null at the end is for papers, which say that it is missing; no decision reads it."""
 
     id: str
     name: str
     country: str  # ISO 3166-1 alpha-2
     siren: str | None  # null: not in the French business register
     security_contact: str  # an e-mail address; may be a person's: never in a message
+    address: str | None = None
+    contact: str | None = None  # name and function of a person: never in a message
+    representative: str | None = None  # Art. 27 GDPR
+    dpo: str | None = None  # its data-protection officer: never in a message
 
 
 class SubProcessor(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +112,8 @@ class SubProcessor(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     country: str
     role: str
+    address: str | None = None
+    contact: str | None = None  # never in a message
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,11 +156,13 @@ class Age(msgspec.Struct, frozen=True, kw_only=True):
     days: int
 
     def after(self, day: date) -> date:
-        """Return the day this long after ``day``; a month that is too short gives its last day."""
+        """Return the day this long after ``day``; a month that is too short gives its last day, and the calendar's last day ends all ages."""
         years, month = divmod(day.month - 1 + self.months, 12)
         year, month = day.year + years, month + 1
-        last = calendar.monthrange(year, month)[1]
-        return date(year, month, min(day.day, last)) + timedelta(days=self.days)
+        if year > MAXYEAR:
+            return date.max
+        reached = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+        return reached + timedelta(days=min(self.days, (date.max - reached).days))
 
 
 class EvidenceRequired(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +195,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     purposes: dict[str, Purpose]  # by id, in the file's order
     evidence_required: tuple[EvidenceRequired, ...]
     containment: Containment
+    subject_matter: str | None = None  # Art. 28(3) GDPR; for papers
+    nature: str | None = None  # of the processing; for papers
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

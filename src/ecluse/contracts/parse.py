@@ -40,6 +40,7 @@ from ecluse.contracts.model import (
     is_weaker_or_equal,
 )
 from ecluse.contracts.read import Notes, Table
+from ecluse.contracts.standing import EvidenceKind
 from ecluse.ids import is_name
 from ecluse.register.model import AttributeType
 from ecluse.toml_lines import TomlLines, TomlSyntaxError, load_toml
@@ -47,6 +48,7 @@ from ecluse.toml_lines import TomlLines, TomlSyntaxError, load_toml
 MAX_FILE_CHARACTERS: Final = 262_144
 MAX_LINE_CHARACTERS: Final = 1_000
 MAX_DEPTH: Final = 6
+MAX_SAID_CHARACTERS: Final = 500
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _SIREN: Final = re.compile(r"[0-9]{9}")
@@ -57,6 +59,7 @@ _Item = TypeVar("_Item", SubProcessor, Site, Purpose, EvidenceRequired)
 _QUOTED_KEY: Final = re.compile(r" key '.*'$", re.DOTALL)
 
 _TOP: Final = ("processor", "contract", "sub_processor", "site", "limits", "purpose", "evidence_required", "containment")
+_SAID_OF_PROCESSOR: Final = ("address", "contact", "representative", "dpo")
 _PURPOSE: Final = (
     "id",
     "label",
@@ -134,12 +137,16 @@ def _depth(data: dict[str, Any]) -> int:
 def _contract(top: Table, attributes: Mapping[str, AttributeType]) -> Contract:
     """Read the whole file, table by table."""
     top.allow_only(_TOP)
-    processor = _processor(top.table("processor", ("id", "name", "country", "siren", "security_contact")))
-    head = top.table("contract", ("reference", "starts_on", "ends_on", "breach_notice_hours", "clauses"))
+    processor = _processor(top.table("processor", ("id", "name", "country", "siren", "security_contact", *_SAID_OF_PROCESSOR)))
+    head = top.table(
+        "contract", ("reference", "starts_on", "ends_on", "breach_notice_hours", "clauses", "subject_matter", "nature")
+    )
     starts_on, ends_on = head.day("starts_on"), head.day("ends_on")
     if head.sound("starts_on", "ends_on") and ends_on < starts_on:
         head.refuse("ends_on", "is before starts_on", "write a day that is not before starts_on")
-    sub_processors = _distinct(top.tables("sub_processor", ("name", "country", "role")), "name", _sub_processor)
+    sub_processors = _distinct(
+        top.tables("sub_processor", ("name", "country", "role", "address", "contact")), "name", _sub_processor
+    )
     sites = _distinct(top.tables("site", ("id", "timezone", "rooms", "max_sessions_per_day"), required=True), "id", _site)
     purposes = _distinct(top.tables("purpose", _PURPOSE, required=True), "id", lambda table: _purpose(table, attributes))
     evidence = _distinct(top.tables("evidence_required", ("kind", "max_age")), "kind", _evidence)
@@ -156,7 +163,14 @@ def _contract(top: Table, attributes: Mapping[str, AttributeType]) -> Contract:
         purposes={purpose.id: purpose for purpose in purposes},
         evidence_required=tuple(evidence),
         containment=_containment(top),
+        subject_matter=_said(head, "subject_matter"),
+        nature=_said(head, "nature"),
     )
+
+
+def _said(table: Table, key: str) -> str | None:
+    """Read a text that papers want and no decision needs."""
+    return table.text(key, limit=MAX_SAID_CHARACTERS) if table.holds(key) else None
 
 
 def _distinct(tables: Iterable[Table], key: str, read: Callable[[Table], _Item]) -> list[_Item]:
@@ -191,6 +205,7 @@ def _processor(table: Table) -> Processor:
             "is not an e-mail address",
             "write one address, its domain in lower-case ASCII",
         ),
+        **{key: _said(table, key) for key in _SAID_OF_PROCESSOR},
     )
 
 
@@ -207,7 +222,8 @@ def _is_siren(digits: str) -> bool:
 
 def _sub_processor(table: Table) -> SubProcessor:
     """Read one ``[[sub_processor]]``."""
-    return SubProcessor(name=table.text("name"), country=_country(table), role=table.name("role"))
+    said = {key: _said(table, key) for key in ("address", "contact")}
+    return SubProcessor(name=table.text("name"), country=_country(table), role=table.name("role"), **said)
 
 
 def _site(table: Table) -> Site:
@@ -308,7 +324,7 @@ def _sheet(table: Table, granted: Mapping[str, Form], attributes: Mapping[str, A
 def _evidence(table: Table) -> EvidenceRequired:
     """Read one ``[[evidence_required]]``."""
     written, age = table.age("max_age")
-    return EvidenceRequired(kind=table.name("kind"), max_age=written, age=age)
+    return EvidenceRequired(kind=table.word("kind", EvidenceKind).value, max_age=written, age=age)
 
 
 def _containment(top: Table) -> Containment:

@@ -5,6 +5,9 @@ DoorError            nothing was disclosed; the same call may be made again
 ├── RegisterGone        the register does not answer
 ├── ClockUntrustedNow   the database's clock went back
 └── Busy                too many requests wait, or the plan was overtaken again and again
+
+EmergencyRefused     an emergency, or its review, that may not be: where, why, the mend; nothing was sealed
+EmergencyUnknown     no such emergency waits for its review
 """
 
 from __future__ import annotations
@@ -40,3 +43,20 @@ class Busy(DoorError):
     """Too many requests are waiting."""
 
     code = "busy"
+
+
+class EmergencyRefused(EcluseError):
+    """An emergency shows one attribute of one person, for a reason, a few times a day; another person reviews it."""
+
+    code = "emergency-refused"
+
+    def __init__(self, where: str, why: str, mend: str) -> None:
+        """Say ``where``, ``why`` it is refused and the ``mend``; never who."""
+        super().__init__(f"{where}: {why}. {mend}")
+        self.where, self.why, self.mend = where, why, mend
+
+
+class EmergencyUnknown(EcluseError):
+    """No such emergency waits for its review."""
+
+    code = "emergency-unknown"

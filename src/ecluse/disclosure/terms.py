@@ -1,7 +1,8 @@
-"""The configuration that decisions read: contracts, agents, clients, holds, as of one ``control_seq``.
+"""The configuration that decisions read: contracts, what stands for and against their processors, agents, clients, holds, as of one ``control_seq``.
 
 Not a cache of decisions: every decision is made anew from it, and ``seal()`` refuses the whole batch (``stale``) when the head's ``control_seq`` is no longer
-the one it was read at. Person holds are not here: they come with each gathered row.
+the one it was read at. Person holds are not here: they come with each gathered row. A gate is computed when it is first asked for, and again at the instant
+from which it could be another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ecluse.contracts import NOTHING, Contract, ContractInvalid, Gate, gate_of, parse_contract
+from ecluse.contracts import Contract, ContractInvalid, Gatekeeper, parse_contract
+from ecluse.contracts.store import REMEMBERED, Rows, load_facts, standing_of
 from ecluse.db import Connection
 from ecluse.identity import PublicKey, parse_public_jwk
 from ecluse.policy import Effect, Hold, Parties, Terms
@@ -49,7 +51,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it at one ``control_seq``. ``gates``: the gate of each contract, kept while its interval lasts (touched by `terms` only)."""
+    """All of it at one ``control_seq``. ``facts``: evidence, findings, overrides as read; ``keepers``, ``told``: touched by `terms` only."""
 
     control_seq: int
     zone: ZoneInfo
@@ -57,17 +59,24 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     agents: Mapping[str, str]
     clients: Mapping[str, Client]
     holds: Mapping[tuple[str, str], tuple[Hold, ...]]
-    gates: dict[str, Gate]
+    facts: Mapping[str, Rows]
+    keepers: dict[str, Gatekeeper]
+    told: dict[str, Terms]
 
     def terms(self, processor: str, at: datetime) -> Terms | None:
         """Return the contract in force with its gate at ``at``; None without a readable contract."""
+        terms = self.told.get(processor)
+        if terms is not None and terms.gate.told_from <= at < terms.gate.told_until:
+            return terms
         force = self.contracts.get(processor)
         if force is None or force.contract is None:
             return None
-        gate = self.gates.get(processor)
-        if gate is None or not gate.valid_from <= at < gate.valid_until:
-            gate = self.gates[processor] = gate_of(force.contract, NOTHING, at=at, timezone=self.zone)
-        return Terms(contract=force.contract, version=force.version, hash=force.hash, gate=gate)
+        keeper = self.keepers.get(processor)
+        if keeper is None:
+            keeper = self.keepers[processor] = Gatekeeper(force.contract, standing_of(self.facts.get(processor)), self.zone)
+        terms = Terms(contract=force.contract, version=force.version, hash=force.hash, gate=keeper.at(at))
+        self.told[processor] = terms
+        return terms
 
     def unreadable(self, processor: str) -> bool:
         """Tell whether a contract is in force that can't be read."""
@@ -108,6 +117,7 @@ async def load_snapshot(
             "select client_id, jwk from ecluse.client_key where revoked_at is null order by client_id, thumbprint"
         )
         holds = await connection.fetch(_HOLDS)
+        facts = await load_facts(connection, [row["processor_id"] for row in contracts], REMEMBERED)
     parsed |= {row["hash"]: _read_contract(row["text"], attributes) for row in texts}
     by_client: dict[str, list[PublicKey]] = {}
     for key in keys:
@@ -133,7 +143,9 @@ async def load_snapshot(
             for row in clients
         },
         holds=by_scope,
-        gates={},
+        facts=facts,
+        keepers={},
+        told={},
     )
 
 

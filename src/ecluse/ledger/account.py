@@ -1,11 +1,13 @@
 """What a Merkle log alone can't tell: whether the other tables say what its entries say. Nothing here may be missing unnoticed, or be there unsealed.
 
 1. Erased ranges do not overlap, and each batch of them is the set that its ``control:erasure:done`` entry committed to (decision 0005).
-2. The keys of the log were announced by entries, from that size on; witness policies and contracts are those that entries committed to.
+2. The keys of the log were announced by entries, from that size on; witness policies and contracts are those that entries committed to, and so is what moves
+gates: evidence, findings and overrides, who accepted, closed or revoked them, and the very instants.
 3. A place was read as often as grants were sealed for it. Grants are counted in 16,384 buckets by a keyed hash of their place, and so are the places' own
 counts: constant memory, and no change of a single count can hide. Erased openings, and grants in other logs, allow places more reads, never fewer.
 4. Retries point at grants of their own client; refusals that were counted point at the entry that says so.
 5. The budgets of this hour, day and month hold the persons that grants brought there, and no others.
+6. Emergencies, who opened them and who reviewed them are those of entries.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from asyncpg import Record
 
 from ecluse.db import Connection
 from ecluse.ledger.fields import Event, canonical
@@ -29,6 +32,13 @@ Fault: TypeAlias = tuple[ProblemKind, int, int]
 
 _SET: Final = b"ecluse/1/erased/"
 
+_GATES: Final = (
+    (ProblemKind.EVIDENCE_OTHER, "evidence_of", Event.EVIDENCE_ACCEPTED, Event.EVIDENCE_WITHDRAWN),
+    (ProblemKind.FINDING_OTHER, "findings_of", Event.FINDING_OPENED, Event.FINDING_CLOSED),
+    (ProblemKind.OVERRIDE_OTHER, "overrides_of", Event.OVERRIDE_APPROVED, Event.OVERRIDE_REVOKED),
+)
+"""What moves gates: how a fault is called, the statement that reads the rows, and the events from which and until which one counts."""
+
 
 class Sealed(msgspec.Struct, kw_only=True):
     """What the entries of a log say, as other tables have to: all of it hashed to its leaf before. ``reads``: grants by bucket of their place."""
@@ -41,9 +51,9 @@ class Sealed(msgspec.Struct, kw_only=True):
     reads: array[int]
 
     def said(self, event: Event) -> dict[int, dict[str, Any]]:
-        """Return the ``detail`` of the entries of one event, by index, with their ``processor`` beside it."""
+        """Return the ``detail`` of the entries of one event, by index, with their ``processor`` and ``actor`` beside it."""
         return {
-            index: {**_table(fields.get("detail")), "processor": fields.get("processor")}
+            index: {**_table(fields.get("detail")), "processor": fields.get("processor"), "actor": fields.get("actor")}
             for index, word, fields in self.statements
             if word == event.value
         }
@@ -60,7 +70,7 @@ def erased_set(salt: bytes, ranges: Sequence[tuple[int, int]]) -> str:
 
 async def account(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
     """Yield what does not agree, inside the caller's transaction."""
-    for part in (_erasures, _keys, _policies, _contracts, _reads, _present):
+    for part in (_erasures, _keys, _policies, _contracts, _gates, _reads, _present):
         async for fault in part(conn, sealed):
             yield fault
 
@@ -122,6 +132,35 @@ async def _contracts(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
         yield ProblemKind.CONTRACT_OTHER, index, 1
 
 
+async def _gates(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
+    """Compare evidence, findings and overrides with what entries committed to (step 2)."""
+    alone = not await conn.fetchval(query("elsewhere"), sealed.log_id)
+    for kind, name, began, ended in _GATES:
+        rows = {row["id"]: row for row in await conn.fetch(query(name))}
+        for event, word in ((began, "began"), (ended, "ended")):
+            said = sealed.said(event)
+            sealed_at = {
+                at["index"]: at["sealed_at"] for at in await conn.fetch(query("sealed_at_of"), sealed.log_id, list(said))
+            }
+            counted = {key for key, row in rows.items() if row[f"{word}_at"] is not None}
+            known: set[str] = set()
+            for index, one in said.items():
+                row = rows.get(str(one.get("id")))
+                if row is None or row["id"] in known or not _agree(row, one, word, sealed_at.get(index)):
+                    yield kind, index, 1
+                known.add(str(one.get("id")))
+            if alone and counted - known:
+                yield kind, sealed.size, len(counted - known)
+
+
+def _agree(row: Record, said: dict[str, Any], word: str, at: object) -> bool:
+    """Tell whether a row says who, of whom, when and (where it began) what its entry says."""
+    facts = msgspec.json.decode(row["facts"]) if word == "began" else {}
+    return (row["processor_id"], row[f"{word}_by"], row[f"{word}_at"]) == (said["processor"], said["actor"], at) and all(
+        said.get(name) == fact for name, fact in facts.items()
+    )
+
+
 async def _reads(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
     """Compare how often places were read with the grants sealed for them (step 3)."""
     left = array("q", bytes(8 * BUCKETS))
@@ -136,12 +175,13 @@ async def _reads(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
 
 
 async def _present(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
-    """Look at what is kept for minutes, hours, days: retries, counted refusals, budgets (steps 4 and 5)."""
+    """Look at what is kept for minutes, hours, days: retries, counted refusals, budgets, emergencies (steps 4 to 6)."""
     grants = sorted(GRANTS)
     for kind, name, values in (
         (ProblemKind.RETRY_OTHER, "retries_wrong", (grants, sealed.log_id)),
         (ProblemKind.REFUSALS_OTHER, "refusals_wrong", (sealed.log_id,)),
         (ProblemKind.BUDGET_OTHER, "budgets_wrong", (grants,)),
+        (ProblemKind.EMERGENCY_OTHER, "emergencies_wrong", (sealed.log_id,)),
     ):
         row = await conn.fetchrow(query(name), *values)
         if row is not None and row["count"]:

@@ -8,7 +8,7 @@ In one snapshot, stretch by stretch, in constant memory (numbered as in the code
  5. Each checkpoint is signed by a key of the log that was in force at its size, for this log, with the root that its entries give; their times never go
     back. Each cosignature is that witness's, of that checkpoint; where a quorum is noted the cosignatures make it.
  6. There is nothing beyond: no entry, opening, tile, checkpoint or cosignature that the head does not count.
- 7. Tombstones, keys, policies, contracts, reads, retries and budgets are what the entries say: ``account``.
+ 7. Tombstones, keys, policies, contracts, what moves their gates, reads, retries and budgets are what the entries say: ``account``.
  8. The log extends each checkpoint that was kept outside the database (`extends`): the signer's own memory, a client's, an auditor's.
 What 1 to 7 can't see is a history that was rewritten whole and signed again by the log's own key. That takes 8, or the witnesses.
 
@@ -83,6 +83,10 @@ _DETAIL: Final = {
     ProblemKind.BUDGET_OTHER: "a budget does not hold the persons that grants brought there",
     ProblemKind.RETRY_OTHER: "a retry's key does not point at grants of its client",
     ProblemKind.REFUSALS_OTHER: "counted refusals point at an entry that does not say so",
+    ProblemKind.EMERGENCY_OTHER: "an emergency, or its review, is not what an entry says, or is missing",
+    ProblemKind.EVIDENCE_OTHER: "accepted evidence, or its withdrawal, is not what an entry committed to, or is missing",
+    ProblemKind.FINDING_OTHER: "a finding, or its closing, is not what an entry committed to, or is missing",
+    ProblemKind.OVERRIDE_OTHER: "an approved override, or its end, is not what an entry committed to, or is missing",
 }
 _BEYOND: Final = {
     "entry": ProblemKind.ENTRY_BEYOND,

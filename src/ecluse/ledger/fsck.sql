@@ -180,6 +180,66 @@ where h.log_id <> :log_id::smallint;
 select c.processor_id, c.version, encode(sha256(convert_to(c.text, 'UTF8')), 'hex') as hash, c.hash as noted
 from ecluse.contract c;
 
+-- name: sealed_at_of(log_id, indexes)
+-- When some entries were sealed.
+select e.index, e.sealed_at
+from ecluse.ledger_entry e
+where e.log_id = :log_id::smallint and e.index = any(:indexes::bigint[]);
+
+-- name: evidence_of()
+-- Evidence that was accepted: facts, as its entry says them; who and when it began and ended to count.
+select
+  e.id, e.processor_id, e.accepted_at as began_at, e.accepted_by as began_by, e.withdrawn_at as ended_at, e.withdrawn_by as ended_by,
+  jsonb_build_object(
+    'bridges', e.bridges, 'ends_on', e.ends_on, 'kind', e.kind, 'reviewed_on', e.reviewed_on, 'sha256', e.sha256, 'sites', to_jsonb(e.sites),
+    'period', case when e.period_from is not null then jsonb_build_array(e.period_from, e.period_until) end,
+    'sub_processors', jsonb_array_length(e.sub_processors))::text as facts
+from ecluse.evidence e
+where num_nonnulls(e.accepted_at, e.accepted_by, e.withdrawn_at, e.withdrawn_by) > 0;
+
+-- name: findings_of()
+-- Findings, likewise.
+select
+  f.id, f.processor_id, f.opened_at as began_at, f.opened_by as began_by, f.closed_at as ended_at, f.closed_by as ended_by,
+  jsonb_build_object('due_on', f.due_on, 'severity', f.severity, 'source', f.source)::text as facts
+from ecluse.finding f;
+
+-- name: overrides_of()
+-- Overrides that were approved, likewise.
+select
+  o.id, o.processor_id, o.approved_at as began_at, o.approved_by as began_by, o.revoked_at as ended_at, o.revoked_by as ended_by,
+  jsonb_build_object('hours', o.hours, 'reasons', to_jsonb(o.reasons))::text as facts
+from ecluse.gate_override o
+where num_nonnulls(o.approved_at, o.approved_by, o.revoked_at, o.revoked_by) > 0;
+
+-- name: emergencies_wrong(log_id)
+-- Emergencies that are not what their entries say, and entries without one; of erased entries nothing can be said.
+select count(*) as count, min(w.index) as first
+from (
+  select coalesce(e.index, o.index) as index
+  from (select * from ecluse.emergency x where x.log_id = :log_id::smallint) e
+  full join (
+    select p.index, p.sealed_at, p.fields
+    from ecluse.opening p
+    where p.log_id = :log_id::smallint and p.event = 'disclosure:emergency:granted') o on o.index = e.index
+  left join lateral (
+    select p.fields
+    from ecluse.opening p
+    where p.event = 'control:emergency:reviewed' and p.disclosure_id is null and strpos(p.fields, '["object","' || e.id || '"]') > 0
+    limit 1) r on true
+  where case
+      when e.id is null then true
+      when o.index is null then not exists (
+        select from ecluse.tombstone s where s.log_id = e.log_id and s.first <= e.index and e.index < s.past)
+      else o.sealed_at <> e.opened_at or strpos(o.fields, '["attributes",["' || e.attribute || '"]]') = 0
+        or strpos(o.fields, '["actor",' || to_json(e.opened_by) || '],["object","' || e.id || '"]') = 0
+    end
+    or case
+      when r.fields is null then e.reviewed_at is not null and not exists (select from ecluse.erasure_batch b where b.sealed_at > e.reviewed_at)
+      else coalesce(strpos(r.fields, '["actor",' || to_json(e.reviewed_by) || ']') = 0
+        or strpos(r.fields, '["detail",{"justified":' || e.justified || '}]') = 0, true)
+    end) w;
+
 -- name: retries_wrong(grants, log_id)
 -- Keys of retries that do not stand for grants of their client, or were used too often.
 select count(*) as count, min(k.index) as first

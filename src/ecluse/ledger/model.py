@@ -165,6 +165,10 @@ class ProblemKind(StrEnum):
     BUDGET_OTHER = "budget-other"
     RETRY_OTHER = "retry-other"
     REFUSALS_OTHER = "refusals-other"
+    EMERGENCY_OTHER = "emergency-other"
+    EVIDENCE_OTHER = "evidence-other"
+    FINDING_OTHER = "finding-other"
+    OVERRIDE_OTHER = "override-other"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

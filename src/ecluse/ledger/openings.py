@@ -34,11 +34,15 @@ OLDEST_PLAN: Final = timedelta(seconds=5)
 
 GRANTS: Final = frozenset({Event.PERSON_GRANTED.value, Event.SHEET_GRANTED.value})
 STATEMENTS: Final = frozenset(
-    {Event.ERASURE_DONE.value, Event.LOG_REKEYED.value, Event.WITNESSES_APPLIED.value, Event.CONTRACT_APPLIED.value}
-)
+    {
+        Event.ERASURE_DONE.value, Event.LOG_REKEYED.value, Event.WITNESSES_APPLIED.value, Event.CONTRACT_APPLIED.value,
+        Event.EVIDENCE_ACCEPTED.value, Event.EVIDENCE_WITHDRAWN.value, Event.FINDING_OPENED.value, Event.FINDING_CLOSED.value,
+        Event.OVERRIDE_APPROVED.value, Event.OVERRIDE_REVOKED.value,
+    }
+)  # fmt: skip
 _SEARCHED: Final = ("event", "disclosure", "processor", "agent", "subject")
 _PERSONAL: Final = frozenset({"disclosure", "agent", "subject"})
-_DECIDED: Final = ("disclosure:person:", "disclosure:sheet:", "usage:")
+_DECIDED: Final = ("disclosure:person:", "disclosure:sheet:", "disclosure:emergency:", "usage:")
 _PREFIX: Final = {name: b"ecluse/1/" + name.encode() + b"\0" for name in FIELDS}
 _RANK: Final = {name: rank for rank, name in enumerate(FIELDS)}
 _BORDER: Final = b'],["'

@@ -304,6 +304,7 @@ begin
       when 'evidence:accept' then 'control:evidence:accepted' when 'evidence:withdraw' then 'control:evidence:withdrawn'
       when 'finding:open' then 'control:finding:opened' when 'finding:close' then 'control:finding:closed'
       when 'override:approve' then 'control:override:approved' when 'override:revoke' then 'control:override:revoked'
+      when 'emergency:review' then 'control:emergency:reviewed'
       when 'schedule:apply' then 'control:schedule:applied' end) then
     raise exception 'the event is not that of the act' using errcode = 'invalid_parameter_value';
   end if;
@@ -360,6 +361,8 @@ begin
       if not found then raise exception 'no such rule in force' using errcode = 'no_data_found', constraint = 'usage_deferral_in_force'; end if;
     when 'evidence:accept', 'evidence:withdraw', 'finding:open', 'finding:close', 'override:approve', 'override:revoke' then -- as 0009 lists it
       perform ecluse.govern(p_act, p_processor, p_body, t);
+    when 'emergency:review' then -- id, actor, justified
+      perform ecluse.review_emergency(p_body, t);
     when 'schedule:apply' then  -- as the function lists it, in 0003
       perform ecluse.apply_schedule(p_body, seq, t);
     else raise exception 'unknown act' using errcode = 'invalid_parameter_value';

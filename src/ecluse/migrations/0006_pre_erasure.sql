@@ -89,7 +89,8 @@ create index opening_control_ix on ecluse.opening (log_id, index) where disclosu
 create function ecluse.erasable(p_event text) returns boolean language sql immutable parallel safe as $$
   select p_event <> all (array[
     'control:log:opened', 'control:log:rekeyed', 'control:log:succeeded', 'control:witnesses:applied', 'control:erasure:done', 'control:counts:published',
-    'control:processor:added', 'control:agent:added', 'control:client:added', 'control:key:added', 'control:key:revoked', 'control:contract:applied'])
+    'control:processor:added', 'control:agent:added', 'control:client:added', 'control:key:added', 'control:key:revoked', 'control:contract:applied',
+    'control:evidence:accepted', 'control:evidence:withdrawn', 'control:finding:opened', 'control:finding:closed', 'control:override:approved', 'control:override:revoked'])
 $$;
 
 -- The handle that a decision's opening names.
@@ -227,6 +228,7 @@ begin
     union
     select o.index from (select x.sealed_at, x.done_at from ecluse.erasure_batch x order by x.id desc limit 1) b
     join ecluse.opening o on o.sealed_at >= b.sealed_at and o.sealed_at <= b.done_at and o.log_id = p_of and o.disclosure_id is not null and o.subject_ref is not null
+      and o.event <> 'disclosure:emergency:granted' -- it needs no place
     where not exists (select from ecluse.appointment a where a.processor_id = o.processor_id and a.id = ecluse.handle_of(o.fields))
       and (o.subject_ref = any (k.persons)) is not true and (o.processor_id = any (k.processors)) is not true
   ), runs as (
@@ -277,7 +279,9 @@ end $$;
 -- Go on with the batch under way, at most p_most rows of a kind, and say how many openings went. done: the batch is finished, or there is none.
 create function ecluse.erase_slice(p_most integer) returns table (openings integer, done boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare b ecluse.erasure_batch; t timestamptz := ecluse.clock(); k ecluse.kept; persons text[]; n integer; most integer := 0;
+declare
+  b ecluse.erasure_batch; t timestamptz := ecluse.clock(); k ecluse.kept; persons text[]; n integer; most integer := 0;
+  days date[]; processors text[]; subjects text[];
 begin
   -- 1 one at a time
   select * into b from ecluse.erasure_batch x where x.done_at is null order by x.id limit 1 for update;
@@ -292,12 +296,16 @@ begin
   get diagnostics n = row_count;
   if n > 0 then return query select 0, false; return; end if;
 
-  -- 3 openings
+  -- 3 openings, and with them who was counted from them (0011): no fold comes between
+  perform pg_advisory_xact_lock(1701016942, 0);
   with few as materialized (
     select o.log_id, o.index, o.sealed_at from ecluse.tombstone s join ecluse.opening o on o.log_id = s.log_id and o.index >= s.first and o.index < s.past
-    where s.batch = b.id limit p_most)
-  delete from ecluse.opening o using few f where o.log_id = f.log_id and o.index = f.index and o.sealed_at = f.sealed_at;
-  get diagnostics n = row_count;
+    where s.batch = b.id limit p_most),
+  gone as (
+    delete from ecluse.opening o using few f where o.log_id = f.log_id and o.index = f.index and o.sealed_at = f.sealed_at
+    returning (o.sealed_at at time zone 'UTC')::date as day, o.processor_id, o.subject_ref)
+  select count(*), array_agg(g.day), array_agg(g.processor_id), array_agg(g.subject_ref) into n, days, processors, subjects from gone g;
+  perform ecluse.forget_flows(days, processors, subjects);
   if n > 0 then return query select n, false; return; end if;
 
   -- 4 what else tells of them: outcomes, changes, sessions that are empty and over (with their agents), enrolments without a place, counters, holds
@@ -318,6 +326,8 @@ begin
   get diagnostics n = row_count; most := greatest(most, n);
   delete from ecluse.budget_person x where x.subject_ref = any (persons);
   delete from ecluse.usage_deferral d where d.subject_ref = any (persons);
+  delete from ecluse.emergency e using ecluse.tombstone s -- reviewed, and of no day whose limit counts it
+  where e.log_id = s.log_id and e.index >= s.first and e.index < s.past and e.reviewed_at is not null and e.opened_at < t - interval '2 days';
   delete from ecluse.hold h where least(h.until_at, h.released_at) < b.cutoff or (h.scope = 'person' and h.scope_id = any (persons));
   update ecluse.schedule_import i set salt = null
   where i.salt is not null

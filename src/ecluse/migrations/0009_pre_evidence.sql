@@ -22,7 +22,7 @@ create table ecluse.evidence (
   bytes          integer     not null constraint evidence_bytes_ck check (bytes between 1 and 20971520),
   sha256         text        not null constraint evidence_sha256_ck check (sha256 ~ '^[0-9a-f]{64}$'),
   submitted_by   text        not null,
-  submitted_at   timestamptz not null,
+  submitted_at   timestamptz not null default ecluse.clock(),
   accepted_by    text,       -- null: not accepted
   accepted_at    timestamptz, -- null: not accepted: it counts for nothing
   rejected_by    text,       -- null: not rejected
@@ -77,7 +77,7 @@ create table ecluse.gate_override (
   why          text        not null constraint gate_override_why_ck check (why <> ''),
   hours        integer     not null constraint gate_override_hours_ck check (hours between 1 and 72),
   asked_by     text        not null,
-  asked_at     timestamptz not null,
+  asked_at     timestamptz not null default ecluse.clock(), -- no role may say another: an approval has a day from here
   approved_by  text,       -- null: asked for, without effect
   approved_at  timestamptz, -- null: asked for, without effect
   revoked_by   text,       -- null: not revoked
@@ -126,6 +126,9 @@ begin
   end if;
 end $$;
 create trigger evidence_keep before delete on ecluse.evidence for each row execute function ecluse.refuse_change();
+-- what was rejected or withdrawn stays so: it is handed in anew
+create trigger evidence_over before update on ecluse.evidence for each row when (old.rejected_at is not null or old.withdrawn_at is not null)
+  execute function ecluse.refuse_change();
 create trigger evidence_document_append_only before update or delete on ecluse.evidence_document for each row execute function ecluse.refuse_change();
 create trigger finding_keep before delete on ecluse.finding for each row execute function ecluse.refuse_change();
 create trigger gate_override_keep before delete on ecluse.gate_override for each row execute function ecluse.refuse_change();

@@ -2,7 +2,7 @@
 
  1  parties    nobody who asks is suspended (processor, client, agent), the client's key is in use, the contract is not frozen by a hold
  2  agent      the agent is this processor's
- 3  gate       the contract is in force and its clauses are there (``contracts.gate``)
+ 3  gate       the contract is in force, its clauses are there, nothing stands against its processor (``contracts.gate``)
  4  witnesses  entries do not wait too long for the cosignatures of the log's witnesses
  5  handle     the appointment is this processor's; an unknown and a foreign one arrive here as the same nothing
  6  purpose    the contract names the appointment's purpose
@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Final
 
 from ecluse.clock import wire_text
-from ecluse.contracts import Assurance, GateState
+from ecluse.contracts import Assurance
 from ecluse.policy.model import Ask, Budget, Decision, Effect, Granted, Hold, Parties, Place, Reason, Refused, Terms
 
 _RULES: Final = (
@@ -98,10 +98,9 @@ def _before_the_handle(
     # 3 gate
     if terms is None:
         found.append((Reason.GATE_FROZEN, "gate:no-contract", {"state": "closed"}))
-    elif terms.gate.state in {GateState.FROZEN, GateState.CLOSED}:
-        found.extend(
-            (Reason.GATE_FROZEN, f"gate:{why}", {"state": str(terms.gate.state)}) for why in terms.gate.reasons or ("unknown",)
-        )
+    elif not terms.gate.state.permits:
+        told: dict[str, object] = {"state": terms.gate.state.value, "reasons": list(terms.gate.reasons)}
+        found.extend((Reason.GATE_FROZEN, f"gate:{why}", told) for why in terms.gate.reasons or ("unknown",))
     # 4 witnesses
     if frozen_at is not None and at >= frozen_at:
         found.append((Reason.GATE_FROZEN, "witnesses:uncosigned", {"state": "frozen"}))

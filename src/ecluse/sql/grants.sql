@@ -43,6 +43,10 @@ alter function ecluse.note_counts owner to ecluse_sealer;
 alter function ecluse.bundle_of owner to ecluse_sealer;
 alter function ecluse.seal_erasure owner to ecluse_sealer;
 alter function ecluse.govern owner to ecluse_sealer;
+alter function ecluse.fold_flows owner to ecluse_sealer;
+alter function ecluse.seal_emergency owner to ecluse_sealer;
+alter function ecluse.review_emergency owner to ecluse_sealer;
+alter function ecluse.emergencies_waiting owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
 -- its own, too: the second time the lines at the top take an owner's right to call what it owns
 grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
@@ -62,6 +66,10 @@ grant select, delete on ecluse.erasure_plan to ecluse_sealer;
 grant select on ecluse.erasure_place, ecluse.erasure_request to ecluse_sealer;
 grant update (batch) on ecluse.erasure_request to ecluse_sealer;
 grant execute on function ecluse.govern to ecluse_sealer;
+grant execute on function ecluse.fold_flows, ecluse.opened, ecluse.flow_word to ecluse_sealer;
+grant select, insert, update on ecluse.flow_mark, ecluse.flow_seen, ecluse.flow_person, ecluse.flow_attempt to ecluse_sealer;
+grant execute on function ecluse.seal_emergency, ecluse.review_emergency, ecluse.emergencies_waiting to ecluse_sealer;
+grant select, insert, update on ecluse.emergency to ecluse_sealer;
 grant select, update on ecluse.evidence, ecluse.gate_override to ecluse_sealer;
 grant select, insert, update on ecluse.finding to ecluse_sealer;
 grant select on ecluse.ledger_checkpoint to ecluse_sealer;
@@ -106,11 +114,20 @@ grant execute on function ecluse.uncosigned_since to ecluse_app;
 grant select on ecluse.ledger_policy, ecluse.ledger_cosignature, ecluse.ledger_quorum to ecluse_app;
 grant select, insert, delete on ecluse.sandbox_person to ecluse_app;
 revoke all on function ecluse.govern from public;
+revoke all on function ecluse.fold_flows, ecluse.forget_flows, ecluse.opened, ecluse.flow_word from public;
+grant select, insert, delete on ecluse.flow_import to ecluse_app;
+revoke all on function ecluse.seal_emergency, ecluse.review_emergency, ecluse.emergencies_waiting from public;
+grant execute on function ecluse.seal_emergency, ecluse.emergencies_waiting to ecluse_app;
+grant select (state) on ecluse.notice to ecluse_app;
 grant select on ecluse.evidence, ecluse.evidence_document, ecluse.finding, ecluse.gate_override to ecluse_app;
-grant insert (id, processor_id, kind, title, issuer, scope, sites, period_from, period_until, reviewed_on, ends_on, bridges, sub_processors, media_type, bytes, sha256, submitted_by, submitted_at) on ecluse.evidence to ecluse_app;
+grant insert (id, processor_id, kind, title, issuer, scope, sites, period_from, period_until, reviewed_on, ends_on, bridges, sub_processors, media_type, bytes, sha256, submitted_by) on ecluse.evidence to ecluse_app;
 grant update (rejected_by, rejected_at, rejected_why) on ecluse.evidence to ecluse_app; -- what was accepted stays: a constraint
 grant insert on ecluse.evidence_document to ecluse_app;
-grant insert (id, processor_id, reasons, why, hours, asked_by, asked_at) on ecluse.gate_override to ecluse_app;
+grant insert (id, processor_id, reasons, why, hours, asked_by) on ecluse.gate_override to ecluse_app;
+grant select, insert on ecluse.questionnaire, ecluse.questionnaire_finding to ecluse_app;
+grant select on ecluse.questionnaire_response to ecluse_app;
+grant insert (id, processor_id, questionnaire, way, secret_sha256, language, made_by, expires_at, answers, contact_name, contact_function, contact_email, saved_at, handed_in_at) on ecluse.questionnaire_response to ecluse_app;
+grant update (revoked_by, revoked_at, answers, contact_name, contact_function, contact_email, saved_at, handed_in_at, evidence_id) on ecluse.questionnaire_response to ecluse_app; -- what was handed in stays: a trigger
 grant select on public._pogo_migration to ecluse_app; -- a gate does not start on another release's schema
 
 -- ecluse_jobs: hashes entries into tiles, signs heads, clears what has served its time
@@ -125,12 +142,15 @@ grant update (note) on ecluse.ledger_checkpoint to ecluse_jobs; -- another key's
 grant select, insert on ecluse.ledger_anchor to ecluse_jobs;
 grant execute on function ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.ensure_partitions to ecluse_jobs;
 grant execute on function ecluse.outcomes_due, ecluse.settle_outcome, ecluse.outcome_counts, ecluse.purge_outcomes to ecluse_jobs;
+grant select, insert, update, delete on ecluse.notice to ecluse_jobs; -- who was told; it moves no gate
+grant select on ecluse.contract, ecluse.evidence, ecluse.finding, ecluse.gate_override, ecluse.emergency to ecluse_jobs;
 
 -- ecluse_usage: looks a person's record up, and may do nothing else
 revoke all on function ecluse.usage_lines, ecluse.usage_plan, ecluse.usage_seal, ecluse.usage_shown, ecluse.purge_usage, ecluse.first_sealed, ecluse.counts_due, ecluse.note_counts, ecluse.bundle_of from public;
 grant execute on function ecluse.usage_plan, ecluse.usage_seal, ecluse.usage_shown to ecluse_usage;
 grant execute on function ecluse.bundle_of to ecluse_app, ecluse_jobs, ecluse_reader;
 grant execute on function ecluse.purge_usage, ecluse.counts_due, ecluse.note_counts to ecluse_jobs;
+grant execute on function ecluse.fold_flows to ecluse_jobs;
 
 -- ecluse_eraser: owns the functions that forget; nobody logs in as it
 revoke all on function ecluse.erasable, ecluse.handle_of, ecluse.processor_of_hold, ecluse.kept_at, ecluse.names_any, ecluse.hold_lasts, ecluse.erasure_waiting, ecluse.plan_erasure, ecluse.seal_erasure, ecluse.erase_slice, ecluse.ask_erasure, ecluse.withdraw_erasure, ecluse.erasure_requests, ecluse.erasure_batches, ecluse.erasure_kept from public;
@@ -151,7 +171,12 @@ grant update (salt, actor) on ecluse.schedule_import to ecluse_eraser;
 grant select, update on ecluse.erasure_batch to ecluse_eraser;
 grant select, insert on ecluse.erasure_plan to ecluse_eraser;
 grant select, insert, delete on ecluse.erasure_place, ecluse.erasure_request to ecluse_eraser;
+grant execute on function ecluse.forget_flows, ecluse.flow_word to ecluse_eraser;
+grant select, delete on ecluse.flow_person to ecluse_eraser;
+grant select, insert, update on ecluse.flow_gone to ecluse_eraser;
+grant select, delete on ecluse.emergency to ecluse_eraser;
 grant execute on function ecluse.plan_erasure, ecluse.seal_erasure, ecluse.erase_slice, ecluse.ask_erasure, ecluse.withdraw_erasure, ecluse.erasure_requests, ecluse.erasure_batches, ecluse.erasure_kept to ecluse_jobs;
 
--- ecluse_reader: fsck, console, exposure
+-- ecluse_reader: fsck, console, exposure, shadow runs
+grant execute on function ecluse.handle_of to ecluse_reader;
 grant select on all tables in schema ecluse to ecluse_reader;

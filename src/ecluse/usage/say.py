@@ -20,12 +20,23 @@ _ACTIONS: Final = {
         _FR: "Communication de votre ligne d'une feuille d'appel, pour : {label}",
         _EN: "Your line of a roll-call was given, for: {label}",
     },
+    Event.EMERGENCY_GRANTED: {
+        _FR: "Donnée consultée en urgence par l'agent de permanence de l'administration",
+        _EN: "Seen by the agency's duty officer in an emergency",
+    },
     Event.USAGE_SHOWN: {
         _FR: "Consultation de ce relevé, par vous-même ou par le portail de l'administration",
         _EN: "This record was looked at, by you or by your agency's portal",
     },
 }
-_KINDS: Final = {Event.PERSON_GRANTED: "disclosure", Event.SHEET_GRANTED: "roll-call", Event.USAGE_SHOWN: "record-shown"}
+_KINDS: Final = {
+    Event.PERSON_GRANTED: "disclosure",
+    Event.SHEET_GRANTED: "roll-call",
+    Event.EMERGENCY_GRANTED: "emergency",
+    Event.USAGE_SHOWN: "record-shown",
+}
+_SYSTEMS: Final = {Event.EMERGENCY_GRANTED: "duty-officer", Event.USAGE_SHOWN: "portal"}
+"""Where the controller itself looked; all else is a processor's."""
 _FORMS: Final = {
     "full": {_FR: "en entier", _EN: "in full"},
     "initial": {_FR: "l'initiale seulement", _EN: "the initial only"},
@@ -89,7 +100,8 @@ NOTES: Final = {
 def say_line(entry: Entry, paper: Paper, office: Office, language: Language, proof: str | None) -> Line:
     """Write one line. ``paper``: what the contract version that the entry names says in words; ``proof``: None where no checkpoint covers it yet."""
     fields, event = dict(entry.fields), Event(entry.event)
-    own = event is Event.USAGE_SHOWN
+    system = _SYSTEMS.get(event)
+    own = system is not None
     processor, purpose, basis, assurance = (
         _text(fields.get(name)) for name in ("processor", "purpose", "legal_basis", "assurance")
     )
@@ -100,7 +112,7 @@ def say_line(entry: Entry, paper: Paper, office: Office, language: Language, pro
         action=_ACTIONS[event][language].format(label=label),
         receiver_code="controller" if own else paper.siren or processor or "",
         receiver_name=office.controller if own else paper.name or processor or "",
-        receiver_system="portal" if own else processor or "",
+        receiver_system=system or processor or "",
         log_source_system=office.register,
         kind=_KINDS[event],
         purpose=purpose,

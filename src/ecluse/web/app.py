@@ -28,11 +28,14 @@ from ecluse.events import describe
 from ecluse.web import (
     audit_api,
     disclose,
+    evidence_api,
+    evidence_wire,
     ledger_api,
     oauth,
     outcome_api,
     problem_pages,
     processor_api,
+    questionnaire,
     schedule_api,
     usage_api,
     wire,
@@ -112,9 +115,11 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
             *schedule_api.HANDLERS,
             *outcome_api.HANDLERS,
             *usage_api.HANDLERS,
+            *evidence_api.HANDLERS,
             *ledger_api.HANDLERS,
             *audit_api.HANDLERS,
             *problem_pages.HANDLERS,
+            *questionnaire.HANDLERS,
         ],
         dependencies={"gateway": Provide(gateway, sync_to_thread=False)},
         exception_handlers={Exception: _handle},
@@ -132,14 +137,14 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
             license=License(name="EUPL-1.2", identifier="EUPL-1.2"),
         ),
         logging_config=None,
-        request_max_body_size=disclose.MOST_BODY_BYTES,  # the schedule's handler takes more, after it has authenticated
+        request_max_body_size=disclose.MOST_BODY_BYTES,  # the schedule's and the evidence's handlers take more, after they have authenticated
     )
 
 
 def openapi_document(framework: Litestar) -> dict[str, Any]:
     """Return the document as it is published: what the framework draws from the types, and what no type says."""
     drawn = framework.openapi_schema.to_schema()
-    said = [each for module in (wire, oauth, schedule_api, usage_api) for each in vars(module).values()]
+    said = [each for module in (wire, oauth, schedule_api, usage_api, evidence_wire) for each in vars(module).values()]
     complete(
         drawn["components"]["schemas"], [each for each in said if isinstance(each, type) and issubclass(each, msgspec.Struct)]
     )

@@ -35,12 +35,17 @@ from ecluse.db import (
 from ecluse.disclosure import Door
 from ecluse.disclosure.store import note_floods
 from ecluse.errors import ConfigurationError
+from ecluse.evidence.vault import KEY_FILE as EVIDENCE_KEY
+from ecluse.evidence.vault import Vault
+from ecluse.flows.service import keep_folding
 from ecluse.identity import PrivateKey, ProofChecker, PublicKey, server_metadata
 from ecluse.install import LOG_ID, authority_of, signer_of
 from ecluse.ledger.anchor import Anchoring
 from ecluse.ledger.erase import Eraser
 from ecluse.ledger.integrate import Integrator
 from ecluse.ledger.witnesses import Witnesses
+from ecluse.notices.send import Office as TellingOffice
+from ecluse.notices.send import Postman, mailbox_of
 from ecluse.outcomes.deliver import Courier
 from ecluse.outcomes.signature import load_webhook_key
 from ecluse.register import AttributeType, RegisterMap, parse_register
@@ -73,6 +78,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     register_map: RegisterMap
     attributes: Mapping[str, AttributeType]
     door: Door
+    vault: Vault
     proofs: ProofChecker
     tokens: LiveTokenKeys
     webhook_key: PublicKey
@@ -125,6 +131,7 @@ async def _build(installation: Installation, database_url: str, register_url: st
         LiveTokenKeys(installation, server_metadata(settings.public_url).issuer),
         LiveFingerprintKeys(installation),
     )
+    vault = Vault(installation.versioned(EVIDENCE_KEY))
     webhook_key = load_webhook_key(installation.secret("webhook.key"))
     register_map = read_register_map(installation)
     attributes = {name: attribute.type for name, attribute in register_map.attributes.items()}
@@ -150,7 +157,7 @@ async def _build(installation: Installation, database_url: str, register_url: st
         limits=settings.door, uncosigned_for=settings.ledger.max_uncosigned_frozen, random_bytes=ids.random_bytes, new_id=ids.new_id,
     )  # fmt: skip
     stop = asyncio.Event()
-    jobs_pool, witnesses, workers = await _start_workers(installation, database_url, log, webhook_key, stop)
+    jobs_pool, witnesses, workers = await _start_workers(installation, database_url, log, webhook_key, attributes, stop)
     return Gateway(
         settings=settings,
         pool=pool,
@@ -161,6 +168,7 @@ async def _build(installation: Installation, database_url: str, register_url: st
         register_map=register_map,
         attributes=attributes,
         door=door,
+        vault=vault,
         proofs=ProofChecker(settings.public_url),
         tokens=tokens,
         webhook_key=webhook_key.public,
@@ -228,12 +236,17 @@ async def _open_records(
 
 
 async def _start_workers(
-    installation: Installation, database_url: str, log: asyncpg.Record, webhook_key: PrivateKey, stop: asyncio.Event
+    installation: Installation,
+    database_url: str,
+    log: asyncpg.Record,
+    webhook_key: PrivateKey,
+    attributes: Mapping[str, AttributeType],
+    stop: asyncio.Event,
 ) -> tuple[Pool | None, Witnesses | None, tuple[asyncio.Task[None], ...]]:
     """Start the integrator, and what else one process of the installation does, where this process may hold the log's key."""
     if not installation.settings.ledger.sign:
         return None, None, ()
-    authority = authority_of(installation)
+    authority, box = authority_of(installation), mailbox_of(installation)
     pool = await open_pool(with_user(database_url, "ecluse_jobs"), installation.passwords("jobs"), size=JOBS_POOL, name="jobs")
     async with _checking(pool) as connection:
         await refuse_strong_role(connection)
@@ -243,14 +256,17 @@ async def _start_workers(
     eraser = Eraser(pool, log_id=log["id"], months=kept.openings_months, hour=kept.hour, zone=zone)
     limits = installation.settings.ledger
     witnesses = Witnesses(pool, log_id=log["id"], warn_after=limits.max_uncosigned, freeze_after=limits.max_uncosigned_frozen)
+    telling = TellingOffice(controller=installation.settings.controller.name, zone=zone, attributes=attributes)
     workers = (
         asyncio.create_task(Integrator(pool, signer, log_id=log["id"], published=witnesses.wake).run(stop)),
         asyncio.create_task(witnesses.run(stop)),
         *([asyncio.create_task(Anchoring(pool, authority, log_id=log["id"]).run(stop))] if authority is not None else []),
         asyncio.create_task(courier.run(stop)),
+        *([asyncio.create_task(Postman(pool, box, telling).run(stop))] if box is not None else []),
         asyncio.create_task(eraser.run(stop)),
         asyncio.create_task(_note_floods(pool, log["id"], stop)),
         asyncio.create_task(keep_house(pool, log["id"], stop)),
+        asyncio.create_task(keep_folding(pool, stop)),
     )
     return pool, witnesses, workers
 

@@ -6,7 +6,6 @@ of the pen is no outage. ``keys/fingerprint.key``: read again when an entry name
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,7 +24,6 @@ log: Final = structlog.get_logger("ecluse.keys")
 LOOK_EVERY: Final = timedelta(seconds=5)
 TOKEN_KEY: Final = "token.key"  # noqa: S105 - a file's name
 FINGERPRINT_KEY: Final = "fingerprint.key"
-_LINE: Final = re.compile(r"([1-9][0-9]{0,8}):([0-9a-f]{64})")
 MOST_LOOKS: Final = 64
 """How often an unknown version makes the fingerprint keys be read again in a process: a bound, not a need."""
 
@@ -113,15 +111,6 @@ class LiveFingerprintKeys(Mapping[int, FingerprintKey]):
 
 
 def read_fingerprint_keys(installation: Installation) -> dict[int, FingerprintKey]:
-    """Read ``keys/fingerprint.key``: lines of ``version:64 hex``, the highest version being in use. Raises `ConfigurationError`."""
-    keys: dict[int, FingerprintKey] = {}
-    where, mend = f"keys/{FINGERPRINT_KEY}", "Restore it from your safe: a line is never edited"
-    for line in installation.secret(FINGERPRINT_KEY).split("\n"):
-        written = _LINE.fullmatch(line)  # int() and fromhex() would take other spellings, too
-        if written is None:
-            raise ConfigurationError(where, "a line is not version:64 hex", mend)
-        version = int(written[1])
-        if version in keys:
-            raise ConfigurationError(where, f"version {version} stands twice", mend)
-        keys[version] = FingerprintKey(version=version, secret=bytes.fromhex(written[2]))
-    return keys
+    """Read ``keys/fingerprint.key``: the highest version is in use. Raises `ConfigurationError`."""
+    keys = installation.versioned(FINGERPRINT_KEY)
+    return {version: FingerprintKey(version=version, secret=secret) for version, secret in keys.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final
 
+import asyncpg
 from litestar import MediaType, Response, get
 from litestar.params import PathParameter
 
@@ -23,6 +24,10 @@ from ecluse.web.published import published
 _UNSIGNED_SINCE: Final = "select s from ecluse.unsigned_since($1::smallint) as s where s < ecluse.clock() - interval '1 minute'"
 _UNCOSIGNED: Final = "select ecluse.uncosigned_since($1::smallint) as since, ecluse.clock() as at"
 _SUCCEEDED: Final = "select ecluse.current_log($1::smallint) <> $1"
+_DUTIES: Final = (
+    "select w.waiting, w.late, exists (select from ecluse.notice n where n.state = 'dead') as given_up "
+    "from ecluse.emergencies_waiting() w"
+)
 _BINARY: Final = "application/octet-stream"
 _TILE: Final = PathParameter(
     description="Level and number of the tile (C2SP tlog-tiles): `0/000`, `1/x001/067`, `0/000.p/5` for one not yet full. Slashes are not escaped.",
@@ -93,14 +98,14 @@ async def tile(gateway: Served, log: Annotated[str, LOG], path: Annotated[str, _
     return Response(content=content, media_type=_BINARY, headers={"cache-control": "public, max-age=31536000, immutable"})
 
 
-async def waiting(connection: Connection, gateway: Gateway) -> tuple[Overdue, datetime | None]:
-    """Return whether entries have waited too long for the log's witnesses, and since when they wait."""
+async def waiting(connection: Connection, gateway: Gateway) -> tuple[Overdue, datetime | None, datetime]:
+    """Return whether entries have waited too long for the log's witnesses, since when they wait, and the database's clock."""
     row = await connection.fetchrow(_UNCOSIGNED, gateway.log_id)
     if row is None:
         raise AssertionError("impossible: a clock without an answer")
     limits = gateway.settings.ledger
     late = overdue(row["since"], row["at"], warn_after=limits.max_uncosigned, freeze_after=limits.max_uncosigned_frozen)
-    return late, row["since"]
+    return late, row["since"], row["at"]
 
 
 @get(
@@ -114,13 +119,15 @@ async def health(gateway: Served) -> dict[str, str]:
     """Tell whether the ledger answers, and its entries get signed and cosigned.
 
     Not well: an entry without a checkpoint for more than a minute, entries without their witnesses for so long that nothing is disclosed, a witness that holds
-    another history. `warn`: entries wait longer for their witnesses than they should, since that second (no entry's own instant is anybody's to know).
+    another history. `warn`: entries wait longer for their witnesses than they should, since that second (no entry's own instant is anybody's to know); an
+    emergency should have been reviewed by now; notices were given up. That an emergency waits for its review is said while all is well, too.
     """
     try:
         async with gateway.pool.acquire() as connection:
             succeeded = await connection.fetchval(_SUCCEEDED, gateway.log_id)
             unsigned_since = await connection.fetchval(_UNSIGNED_SINCE, gateway.log_id)
-            late, since = await waiting(connection, gateway)
+            late, since, _ = await waiting(connection, gateway)
+            duties = await connection.fetchrow(_DUTIES)
     except LOST as lost:
         raise LedgerUnavailable from lost
     if succeeded:
@@ -134,11 +141,17 @@ async def health(gateway: Served) -> dict[str, str]:
         raise HttpProblem("ledger-unavailable", why)
     if late is Overdue.FROZEN:
         raise HttpProblem("ledger-unavailable", "Entries have waited so long for the log's witnesses that nothing is disclosed.")
-    return (
-        {"status": "warn", "uncosigned_since": wire_text(since.replace(microsecond=0))}
-        if late is Overdue.WARN and since
-        else {"status": "ok"}
-    )
+    uncosigned = {"uncosigned_since": wire_text(since.replace(microsecond=0))} if late is Overdue.WARN and since else {}
+    return _with_duties(uncosigned, duties)
+
+
+def _with_duties(found: dict[str, str], duties: asyncpg.Record | None) -> dict[str, str]:
+    """Add what waits for people, and say how well the gate is. Nobody is counted: the page is anybody's to read."""
+    if duties is None:
+        raise AssertionError("impossible: counts answer one row")
+    worrying = bool(found or duties["late"] or duties["given_up"])
+    waits = {"emergency_review": "late" if duties["late"] else "waiting"} if duties["waiting"] else {}
+    return {"status": "warn" if worrying else "ok", **found, **waits, **({"notices": "given-up"} if duties["given_up"] else {})}
 
 
 HANDLERS: Final = [checkpoint, tile, health]

@@ -74,6 +74,8 @@ _ROWS: Final = (
             detail="The entry is sealed but no signed checkpoint covers it yet. Ask again in a second."),
     Problem(code="schedule-refused", status=422, title="The schedule was refused", move=Move.YOURS,
             detail="Nothing of this file was applied. Each row of `problems` says where, why and the mend."),
+    Problem(code="evidence-refused", status=422, title="The document was refused", move=Move.YOURS,
+            detail="Nothing of it was kept. Each row of `problems` says where, why and the mend."),
     Problem(code="too-many-refusals", status=429, title="Too many refusals", move=Move.YOURS,
             detail="This client was refused too often within a minute: refusals are only counted until it is over. What may be read is still disclosed."),
     Problem(code="too-many-requests", status=429, title="Too many requests", move=Move.WAIT, retry=True, wait_seconds=60,

@@ -99,9 +99,9 @@ async def disclose(request: HttpRequest, data: JSONBody[DisclosureRequest], gate
 async def whoami(request: HttpRequest, gateway: Served) -> WhoAmI:
     """Tell who you are here: client, contract, purposes, attributes and forms, agents, and the server's clock."""
     _, client, processor, snapshot = await _caller(request, gateway)
-    terms = snapshot.terms(processor, clock.now())
+    late, at = await _late(gateway)
+    terms = snapshot.terms(processor, at)
     state, reasons = (terms.gate.state, list(terms.gate.reasons)) if terms else (GateState.CLOSED, ["contract:absent"])
-    late = await _late(gateway)
     if late is not Overdue.NO:  # it closes every gate, and opens none
         harder = GateState.FROZEN if late is Overdue.FROZEN else GateState.WARN
         state = harder if state is GateState.OPEN or (state, harder) == (GateState.WARN, GateState.FROZEN) else state
@@ -120,11 +120,12 @@ async def whoami(request: HttpRequest, gateway: Served) -> WhoAmI:
     )
 
 
-async def _late(gateway: Gateway) -> Overdue:
-    """Return whether entries have waited too long for the log's witnesses."""
+async def _late(gateway: Gateway) -> tuple[Overdue, datetime]:
+    """Return whether entries have waited too long for the log's witnesses, and the database's clock."""
     try:
         async with gateway.pool.acquire() as connection:
-            return (await waiting(connection, gateway))[0]
+            late, _, at = await waiting(connection, gateway)
+            return late, at
     except LOST as lost:
         raise LedgerUnavailable from lost
 

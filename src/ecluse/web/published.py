@@ -110,7 +110,15 @@ _MEMBERS: Final[Mapping[str, Mapping[str, Schema]]] = {
             ],
         )
     },
-    "gate-frozen": {**_SCOPE, "state": _text("The gate's state, unless a hold closes it.", enum=["frozen", "closed"])},
+    "gate-frozen": {
+        **_SCOPE,
+        "state": _text("The gate's state, unless a hold closes it.", enum=["frozen", "closed"]),
+        "reasons": Schema(
+            type=OpenAPIType.ARRAY,
+            items=_text(),
+            description="What stands against your contract's gate, as `gate_reasons` of `whoami`; of a contract in force only.",
+        ),
+    },
     "suspended": _SCOPE,
     "attribute-not-contracted": {
         "attributes": Schema(
@@ -122,6 +130,15 @@ _MEMBERS: Final[Mapping[str, Mapping[str, Schema]]] = {
     "too-many-refusals": {
         "retry_in_seconds": Schema(
             type=OpenAPIType.INTEGER, minimum=1, description="When the minute is over; also `Retry-After`."
+        )
+    },
+    "evidence-refused": {
+        "problems": Schema(
+            type=OpenAPIType.ARRAY,
+            items=_object(
+                {"where": _text("The member, and the row where it has rows."), "why": _text(), "mend": _text()},
+                ("where", "why", "mend"),
+            ),
         )
     },
     "schedule-refused": {
@@ -145,7 +162,7 @@ _MEMBERS: Final[Mapping[str, Mapping[str, Schema]]] = {
     },
 }
 """The members that a problem has beside those of RFC 9457, by code."""
-_AT_TIMES: Final = {"cancelled", "scope", "state"}
+_AT_TIMES: Final = {"cancelled", "reasons", "scope", "state"}
 _EARLY_TOO: Final = {"suspended", "purpose-not-contracted", "attribute-not-contracted", "unknown-agent", "key-reused"}
 """Refusals that are also given without a decision, before one or of an outcome: then there is no receipt."""
 
