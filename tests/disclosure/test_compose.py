@@ -44,7 +44,7 @@ TERMS = Terms(
     contract=parse_contract(contract_text("lyon"), KINDS),
     version=3,
     hash="ab" * 32,
-    gate=Gate(state=GateState.OPEN, reasons=(), valid_from=AT, valid_until=AT + timedelta(days=1)),
+    gate=Gate(state=GateState.OPEN, reasons=(), valid_from=AT, valid_until=AT + timedelta(days=1), told_from=AT, told_until=AT),
 )
 ASK = Ask(
     processor="lyon",

@@ -169,7 +169,7 @@ async def test_document_when_handed_in_then_it_moves_nothing_until_accepted(agen
             "reviewed_on": found.reviewed_on.isoformat(),
             "sha256": found.sha256,
             "sites": ["large"],
-            "sub_processors": 0,
+            "sub_processors": None,
         },
     }
     assert "sceller" not in str(entry)
@@ -400,7 +400,7 @@ async def test_override_when_two_persons_agree_then_lifted_for_its_hours_and_sea
         with pytest.raises(OverrideUnknown):
             await service.revoke_override(office.app, asked.id, log_id=1, actor="cli:anna")
     approved, revoked = await agency.openings(since=since)
-    detail = {"hours": 4, "id": asked.id, "reasons": ["evidence:missing:pentest", "evidence:missing:audit"]}
+    detail = {"asked_by": asked.asked_by, "hours": 4, "id": asked.id, "reasons": ["evidence:missing:pentest", "evidence:missing:audit"]}
     assert [(each["event"], each["detail"]) for each in (approved, revoked)] == [
         ("control:override:approved", detail),
         ("control:override:revoked", detail),

@@ -176,7 +176,7 @@ async def test_override_when_one_person_alone_tries_everything_then_nothing_is_l
             with pytest.raises(ControlRefused):
                 await seal_control(
                     app, log_id=1, event=Event.OVERRIDE_APPROVED, act="override:approve", actor=governed.ASKER, target=override,
-                    processor=desk.party.name, detail={"hours": 24, "id": override, "reasons": [MISSING]}, body=body,
+                    processor=desk.party.name, detail={"asked_by": governed.ASKER, "hours": 24, "id": override, "reasons": [MISSING]}, body=body,
                 )  # fmt: skip
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await app.execute(

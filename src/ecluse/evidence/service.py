@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -43,6 +44,7 @@ from ecluse.evidence.vault import NONCE_BYTES, Vault
 from ecluse.ids import is_id, is_name, new_id, random_bytes
 from ecluse.ledger import Event
 from ecluse.ledger.errors import ControlRefused
+from ecluse.ledger.fields import canonical
 from ecluse.ledger.service import Control, seal_control
 from ecluse.register import AttributeType
 
@@ -182,7 +184,7 @@ def evidence_detail(found: Evidence) -> dict[str, object]:
         "reviewed_on": found.reviewed_on.isoformat(),
         "sha256": found.sha256,
         "sites": list(found.sites),
-        "sub_processors": len(found.sub_processors),
+        "sub_processors": sha256(canonical([sub.name for sub in found.sub_processors])).hexdigest() if found.sub_processors else None,
     }
 
 
@@ -348,7 +350,7 @@ async def _seal_override(
     connection: Connection, found: KeptOverride, event: Event, act: str, *, log_id: int, actor: str
 ) -> Control:
     """Seal what becomes of an override."""
-    facts = {"hours": found.hours, "id": found.id, "reasons": list(found.reasons)}
+    facts = {"asked_by": found.asked_by, "hours": found.hours, "id": found.id, "reasons": list(found.reasons)}
     try:
         return await seal_control(
             connection, log_id=log_id, event=event, act=act, actor=actor, target=found.id, processor=found.processor, detail=facts,

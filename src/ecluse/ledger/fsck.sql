@@ -193,8 +193,13 @@ select
   jsonb_build_object(
     'bridges', e.bridges, 'ends_on', e.ends_on, 'kind', e.kind, 'reviewed_on', e.reviewed_on, 'sha256', e.sha256, 'sites', to_jsonb(e.sites),
     'period', case when e.period_from is not null then jsonb_build_array(e.period_from, e.period_until) end,
-    'sub_processors', jsonb_array_length(e.sub_processors))::text as facts
+    'sub_processors', n.hash)::text as facts
 from ecluse.evidence e
+cross join lateral (
+  -- the RFC 8785 bytes of the names, in the list's order
+  select encode(sha256(convert_to('[' || string_agg((s.row -> 'name')::text, ',' order by s.place) || ']', 'UTF8')), 'hex') as hash
+  from jsonb_array_elements(e.sub_processors) with ordinality s (row, place)
+) n
 where num_nonnulls(e.accepted_at, e.accepted_by, e.withdrawn_at, e.withdrawn_by) > 0;
 
 -- name: findings_of()
@@ -208,7 +213,7 @@ from ecluse.finding f;
 -- Overrides that were approved, likewise.
 select
   o.id, o.processor_id, o.approved_at as began_at, o.approved_by as began_by, o.revoked_at as ended_at, o.revoked_by as ended_by,
-  jsonb_build_object('hours', o.hours, 'reasons', to_jsonb(o.reasons))::text as facts
+  jsonb_build_object('asked_by', o.asked_by, 'hours', o.hours, 'reasons', to_jsonb(o.reasons))::text as facts
 from ecluse.gate_override o
 where num_nonnulls(o.approved_at, o.approved_by, o.revoked_at, o.revoked_by) > 0;
 
