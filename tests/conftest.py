@@ -12,11 +12,12 @@ import pytest
 from ecluse.embedded import EmbeddedPostgres
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse two tests of one name: run side by side, a name is run once, and the others are dropped without a word.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Name and order the tests, others shuffling them in between.
 
-    A schema's operations come under one name, each with its label.
+    Two tests of one name are refused: run side by side, a name is run once, and the others are dropped without a word. A schema's operations come under one
+    name, each with its label. Files with few tests come first: those are the long ones, and the short tests fill the gaps at the end.
     """
     for item in items:
         label = getattr(item, "operation_label", None)
@@ -25,6 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(f"{len(twice)} names stand for more than one test, the first: {twice[0]}")
+    yield
+    of_file = Counter(item.path for item in items)
+    items.sort(key=lambda item: of_file[item.path])
 
 
 @pytest.fixture(scope="session")

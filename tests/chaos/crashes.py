@@ -59,6 +59,7 @@ class _Work:
     handles: dict[int, str]
     told: Crashes
     fresh: list[dict[str, Any]] = field(default_factory=list)
+    delivered: Counter[int] = field(default_factory=Counter)
     notes: dict[str, None] = field(default_factory=dict)
     signed_at: float = 0.0
 
@@ -88,8 +89,8 @@ async def run(rig: Rig, *, cycles: int) -> Crashes:
             raise error
     await until_signed(rig.agency)
     kept += work.fresh
+    await check_deliveries(rig.agency, work.fresh, all_arrived=False, delivered=work.delivered)
     await check_bodies(rig.agency, kept)
-    await check_deliveries(rig.agency, kept, all_arrived=False)
     grants = {entry["index"] for entry in await granted_by(rig.agency, party.name)}
     assert {body["receipt"]["index"] for body in kept} <= grants
     told.bodies, told.again = len(kept), len(kept) - len({body["receipt"]["index"] for body in kept})
@@ -206,6 +207,7 @@ async def _cycle(work: _Work, fault: str) -> list[dict[str, Any]]:
     work.told.recoveries.append(time.monotonic() - broken)
     work.told.cycles[fault] += 1
     await _check_sealed(work.rig, received)
+    await check_deliveries(work.rig.agency, received, all_arrived=False, delivered=work.delivered)
     return received
 
 

@@ -11,7 +11,7 @@ import os
 import random
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,9 +30,10 @@ MINUTE: Final = 60.0
 _TOKEN_SECONDS: Final = 150
 _WINDOWS: Final = 10
 _WAITING: Final = """
-select coalesce(max(extract(epoch from clock_timestamp() - l.waitstart)), 0)::double precision
+select extract(epoch from clock_timestamp() - l.waitstart)::double precision as seconds, coalesce(b.wait_event_type || ':' || b.wait_event, 'running') as holder
 from pg_locks l join pg_stat_activity a on a.pid = l.pid
-where not l.granted and l.waitstart is not null and a.datname = current_database()
+left join lateral unnest(pg_blocking_pids(l.pid)) p (pid) on true left join pg_stat_activity b on b.pid = p.pid
+where not l.granted and l.waitstart is not null and a.datname = current_database() order by 1 desc limit 1
 """
 LONG_WAIT: Final = 0.1
 STOLEN: Final = 0.25
@@ -43,7 +44,8 @@ class Soak:
     """What became of it.
 
     ``most``: answers a second of each period's measure. ``windows``: of each tenth of the run, median and p99 of answers in seconds, since they were due and
-    since they were sent, the gate's resident MiB at its end, and the mean of what was measured as the most.
+    since they were sent, the gate's resident MiB at its end, and the mean of what was measured as the most. ``holders``: what those were doing for whom others
+    waited longer than `LONG_WAIT`, in PostgreSQL's words: ``IO:WalSync`` is the disk's time, not ours.
     """
 
     most: list[float] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Soak:
     longest_wait: float = 0.0
     long_waits: int = 0
     stolen_waits: int = 0
+    holders: Counter[str] = field(default_factory=Counter)
     stolen: float = 0.0
     mib_per_hour: float = 0.0
     windows: list[tuple[float, float, float, float, float, float]] = field(default_factory=list)
@@ -67,7 +70,8 @@ class Soak:
         return (
             f"most {min(self.most):.0f} to {max(self.most):.0f}/s, soaked at {SHARE:.0%} of it for {self.minutes:.1f} min: {self.answers} answers, "
             f"{self.errors} to be asked again, "
-            f"{self.entries} entries; longest wait for a lock {self.longest_wait * 1000:.0f} ms ({self.long_waits} over 100 ms, {self.stolen_waits} of them "
+            f"{self.entries} entries; longest wait for a lock {self.longest_wait * 1000:.0f} ms ({self.long_waits} over 100 ms, for holders that were "
+            f"{dict(self.holders)}, {self.stolen_waits} of them "
             f"in a second in which the host gave a quarter of the machine or more to others; in all it gave {self.stolen:.0%}); "
             f"memory {self.mib_per_hour:+.1f} MiB/h over the second half; median/p99 and memory of each tenth: {rows}"
         )
@@ -180,11 +184,14 @@ async def _watch(load: _Run, told: Soak) -> None:
     tenth, memory = told.minutes * MINUTE / _WINDOWS, list[tuple[float, float]]()
     async with load.rig.agency.administered("ledger") as admin:
         while not load.stopping:
-            wait = await admin.fetchval(_WAITING)
+            waiting = await admin.fetchrow(_WAITING)
+            wait = waiting["seconds"] if waiting else 0.0
             told.longest_wait = max(told.longest_wait, wait)
             now = time.monotonic()
             lately.append((now, _stolen_seconds()))
-            told.long_waits += wait > LONG_WAIT
+            if wait > LONG_WAIT:
+                told.long_waits += 1
+                told.holders[waiting["holder"]] += 1
             told.stolen_waits += wait > LONG_WAIT and _share(lately[0], lately[-1]) >= STOLEN
             if now > token_at + _TOKEN_SECONDS:
                 token_at = now
