@@ -400,7 +400,12 @@ async def test_override_when_two_persons_agree_then_lifted_for_its_hours_and_sea
         with pytest.raises(OverrideUnknown):
             await service.revoke_override(office.app, asked.id, log_id=1, actor="cli:anna")
     approved, revoked = await agency.openings(since=since)
-    detail = {"asked_by": asked.asked_by, "hours": 4, "id": asked.id, "reasons": ["evidence:missing:pentest", "evidence:missing:audit"]}
+    detail = {
+        "asked_by": asked.asked_by,
+        "hours": 4,
+        "id": asked.id,
+        "reasons": ["evidence:missing:pentest", "evidence:missing:audit"],
+    }
     assert [(each["event"], each["detail"]) for each in (approved, revoked)] == [
         ("control:override:approved", detail),
         ("control:override:revoked", detail),

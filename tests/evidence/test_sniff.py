@@ -153,7 +153,7 @@ def test_document_when_it_is_none_or_acts_then_refused_with_the_reason(name: str
         (workbook(("site", "lien"), ("lyon", '=HYPERLINK("https://example.org")')), MediaType.XLSX),
         (ods(), MediaType.ODS),
     ],
-    ids=lambda given: given.value if isinstance(given, MediaType) else "document",
+    ids=["typst", "compressed", "linked", "png", "jpeg", "text", "csv", "csv-with-a-mark", "csv-of-tabs", "xlsx", "xlsx-with-a-link", "ods"],
 )  # fmt: skip
 def test_document_when_it_is_what_a_tool_writes_then_its_kind(content: bytes, kind: MediaType) -> None:
     """What the usual tools write is taken for what it is."""
@@ -179,7 +179,6 @@ def test_document_when_it_is_anything_then_a_kind_or_our_own_error(tail: bytes, 
         ("+33 1 99", False),
         ("a=b", False),
     ],
-    ids=lambda given: str(given) if isinstance(given, MediaType) else "document",
 )
 def test_cell_when_a_spreadsheet_would_run_it_then_told(cell: str, formula: bool) -> None:
     """A sign before letters is a formula, before a number it is a number."""

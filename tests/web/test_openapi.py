@@ -29,6 +29,9 @@ COMMAND: Final = "python -m tests.web.test_openapi"
 OF_THE_DOCUMENT: Final = {"/schema", "/schema/openapi.json", "/schema/{path}"}
 """Where the document itself is served."""
 
+OF_PEOPLE: Final = "/questionnaire"
+"""Where pages for people in their browsers begin: no program is written against them."""
+
 
 async def _never() -> Gateway:
     raise AssertionError("impossible: nothing is served here")
@@ -126,12 +129,12 @@ def test_examples_when_proved_then_true(document: dict[str, Any]) -> None:
 
 # ── whole ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_routes_when_served_then_in_the_document_and_nothing_else(document: dict[str, Any]) -> None:
-    """What the application routes and what the document names are the same, but for the document's own addresses."""
+    """What the application routes and what the document names are the same, but for the document's own addresses and pages for people."""
     routed = {
         (method, route.path_format)
         for route in build_framework(_never, {}).routes
         for method in getattr(route, "methods", ())
-        if method != "OPTIONS" and route.path_format not in OF_THE_DOCUMENT
+        if method != "OPTIONS" and route.path_format not in OF_THE_DOCUMENT and not route.path_format.startswith(OF_PEOPLE)
     }
     assert routed == set(operations(document))
 
