@@ -116,12 +116,10 @@ async def test_fsck_when_a_fault_is_found_then_it_says_since_when(past: tuple[Ri
     """The first entry concerned, when it was sealed, and the last checkpoint and quorum before it, which nobody doubts."""
     rig, _ = past
     (cut,) = await rig.agency.fetch(
-        "select max(size) as size from ecluse.ledger_quorum where size < (select max(size) from ecluse.ledger_quorum)"
-    )
-    (there,) = await rig.agency.fetch(
-        "select min(index) as index from ecluse.opening where index >= $1 and event like 'disclosure:person:%'", cut["size"]
-    )  # whose fields no other table has to agree with
-    index = there["index"]
+        "select o.index, max(q.size) as size from ecluse.opening o join ecluse.ledger_quorum q on q.size <= o.index "
+        "where o.event like 'disclosure:person:%' group by o.index order by o.index desc limit 1"
+    )  # the last whose fields no other table has to agree with
+    index = cut["index"]
     async with tampered(rig, f"update ecluse.opening set salts = sha256(salts) where index = {index}") as conn:  # noqa: S608 - our own words
         report = await fsck(rig, conn)
         sealed_at = await conn.fetchval("select sealed_at from ecluse.ledger_entry where index = $1", index)
