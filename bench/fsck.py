@@ -91,7 +91,7 @@ async def _fill(bench: Bench, blocks: int) -> int:
             if block % 16 == 15:
                 print(f"  {size + _BLOCK:,} entries", flush=True)
         await admin.execute("drop table public.staged")
-        await admin.execute("vacuum analyze ecluse.appointment; analyze ecluse.ledger_entry; analyze ecluse.opening")
+        await admin.execute("vacuum analyze")
         await integrate_all(bench.installation, bench.reached, ORIGIN, blocks * _BLOCK)
         await admin.execute(_LATER)
         total: int = await admin.fetchval("select size from ecluse.ledger_head where log_id = 1")
