@@ -20,7 +20,7 @@ from typing import Final
 
 import asyncpg
 
-from bench.agency import ensure_agency
+from bench.agency import ensure_agency, read_agency
 from bench.ledger import Line, integrate_all
 from bench.run import Bench, opened
 from ecluse import clock
@@ -57,7 +57,7 @@ Record = tuple[int, bytes, object, str, str, str, str, str, bytes]
 def checked(folder: Path, port: int, entries: int) -> list[Line]:
     """Fill a ledger of about ``entries``, and check it: first without a memory, then with."""
     place = (folder / "fsck").absolute()
-    if place.exists():
+    if read_agency(place) is not None:  # any other folder is left alone, and refused if it is not empty
         shutil.rmtree(place)
     agency = ensure_agency(place, _PEOPLE, port, _APPOINTMENTS)
     with opened(place, agency, port, seconds=1.0, warm=0.0) as bench:
@@ -91,7 +91,7 @@ async def _fill(bench: Bench, blocks: int) -> int:
             if block % 16 == 15:
                 print(f"  {size + _BLOCK:,} entries", flush=True)
         await admin.execute("drop table public.staged")
-        await admin.execute("vacuum analyze ecluse.appointment; analyze ecluse.ledger_entry; analyze ecluse.opening")
+        await admin.execute("vacuum analyze")
         await integrate_all(bench.installation, bench.reached, ORIGIN, blocks * _BLOCK)
         await admin.execute(_LATER)
         total: int = await admin.fetchval("select size from ecluse.ledger_head where log_id = 1")
