@@ -10,16 +10,14 @@ The register's people and the contracts' texts are in ``invented.py``.
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,29 +28,20 @@ from ecluse import install, settings
 from ecluse.contracts.service import add_agent, add_processor, apply_contract, place_hold, release_hold
 from ecluse.db import LOGIN_ROLES, open_pool
 from ecluse.db import install as install_schema
-from ecluse.embedded import EmbeddedPostgres
+from ecluse.embedded import DatabaseExists, EmbeddedPostgres
 from ecluse.identity import parse_public_jwk
 from ecluse.identity.service import add_client, revoke_key
 from ecluse.ledger.fields import fields_of
 from ecluse.register import parse_register
 from ecluse.schedule.reports import ImportApplied
 from ecluse.schedule.service import import_schedule
+from tests import gate as gate_process
 from tests.invented import MARK, TABLES, contract_text, register_toml
 
 ORIGIN: Final = "agency.example/ecluse/main"
+_SCHEMA: Final = "empty_ledger"
 _HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 _PASSWORDS: Final = {role: secrets.token_hex(16) for role in (*LOGIN_ROLES, install.REGISTER_ROLE)}
-_GATE: Final = """
-import json, sys
-from pathlib import Path
-from ecluse import install, settings
-from ecluse.listen import set_up_logs
-from ecluse.web import serve
-set_up_logs()
-installation = settings.load(Path(sys.argv[1]), json.loads(sys.argv[2]), {})
-with install.databases(installation) as reached:
-    serve.serve(installation, reached)
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +82,7 @@ class Meeting:
 class Gate:
     """A serving process. ``port``: where it listens; every gate of an agency has the same public address; ``metrics``: of this one."""
 
-    process: subprocess.Popen[bytes]
+    process: BaseProcess
     port: int
     log: Path
     metrics: str
@@ -314,23 +303,15 @@ class Agency:
         """Start one more gate on the same installation and wait until it answers. ``options``: settings, ``__`` for the dot of their names."""
         port = _port_of(self.public_url) if not self.gates else _free_port()
         log = self.folder / f"gate-{port}.log"
-        with log.open("ab") as stream:
-            # hundreds of refusals a minute are what tests are for: each is sealed, unless a test wants the limit
-            limits = {"door.refusals_per_minute": 1_000_000}
-            metrics = f"127.0.0.1:{_free_port()}"
-            given = json.dumps(
-                {
-                    "port": port,
-                    "metrics": metrics,
-                    **limits,
-                    **{name.replace("__", "."): value for name, value in options.items()},
-                }
-            )
-            process = subprocess.Popen([sys.executable, "-c", _GATE, str(self.folder), given], stdout=stream, stderr=stream)
+        metrics = f"127.0.0.1:{_free_port()}"
+        # hundreds of refusals a minute are what tests are for: each is sealed, unless a test wants the limit
+        given = {"port": port, "metrics": metrics, "door.refusals_per_minute": 1_000_000}
+        given |= {name.replace("__", "."): value for name, value in options.items()}
+        process = gate_process.start(self.folder, given, log)
         gate = Gate(process=process, port=port, log=log, metrics=f"http://{metrics}/metrics")
         self.gates.append(gate)
         deadline = time.monotonic() + 150  # a loaded machine takes its time to import
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.is_alive() and time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return gate
@@ -341,11 +322,11 @@ class Agency:
         """Stop a gate as an operator does."""
         self.gates.remove(gate)
         gate.process.terminate()
-        try:
-            gate.process.wait(timeout=20)
-        finally:
-            gate.process.kill()
-            gate.process.wait()
+        gate.process.join(20)
+        stuck = gate.process.is_alive()
+        gate.process.kill()
+        gate.process.join()
+        assert not stuck, gate.log.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -376,7 +357,7 @@ async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register
     for role, password in _PASSWORDS.items():
         path = folder / "keys" / f"db-{'register' if role == install.REGISTER_ROLE else role.removeprefix('ecluse_')}.password"
         path.write_text(password + "\n", encoding="utf-8")
-    await install_schema(await postgres.create_database(ledger), {role: _PASSWORDS[role] for role in LOGIN_ROLES})
+    await _create_ledger(postgres, ledger)
     await postgres.ensure_role(install.REGISTER_ROLE, _PASSWORDS[install.REGISTER_ROLE])
     admin = await asyncpg.connect(await postgres.create_database(register))
     await admin.execute(TABLES)
@@ -390,6 +371,20 @@ async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register
     with install.databases(installation) as reached:
         await install.open_log(installation, reached, name="main", origin=ORIGIN, actor="cli:test")
     return agency
+
+
+async def _create_ledger(postgres: EmbeddedPostgres, name: str) -> None:
+    """Create a database with our schema: a copy of one that is migrated once for each PostgreSQL.
+
+    It is installed like any: that sets the passwords of the roles, and finds the rest done.
+    """
+    passwords = {role: _PASSWORDS[role] for role in LOGIN_ROLES}
+    with suppress(DatabaseExists):
+        await install_schema(await postgres.create_database(_SCHEMA), passwords)
+    keeper = await asyncpg.connect(postgres.superuser_dsn())
+    await keeper.execute(f"create database {name} template {_SCHEMA}")
+    await keeper.close()
+    await install_schema(postgres.superuser_dsn(name), passwords)
 
 
 async def _drop(postgres: EmbeddedPostgres, *names: str) -> None:

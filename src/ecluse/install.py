@@ -25,7 +25,7 @@ from ecluse.evidence.store import documents_kept
 from ecluse.evidence.vault import KEY_FILE as EVIDENCE_KEY
 from ecluse.evidence.vault import Vault
 from ecluse.identity import generate_private
-from ecluse.ledger.anchor import Authority, load_roots
+from ecluse.ledger.authority import Authority, load_roots
 from ecluse.ledger.errors import AnchorRefused
 from ecluse.ledger.fields import Event
 from ecluse.ledger.service import Control, seal_control

@@ -48,7 +48,7 @@ class Rig:
         """End a gate without a word."""
         self.agency.gates.remove(gate)
         gate.process.kill()
-        gate.process.wait()
+        gate.process.join()
 
     async def kill_postgres(self) -> None:
         """End the postmaster without a word; its children follow by themselves."""

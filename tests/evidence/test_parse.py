@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecluse.evidence import EvidenceRefused, NamedSubProcessor
-from ecluse.evidence.parse import COLUMNS, MOST_ROWS, is_plain, read_list, read_table
+from ecluse.evidence.parse import read_list, read_table
+from ecluse.evidence.rows import COLUMNS, MOST_ROWS, is_plain
 from tests.evidence.papers import LIST, pdf, workbook
 
 pytestmark = pytest.mark.unit

@@ -13,7 +13,8 @@ import pytest
 from ecluse.errors import ConfigurationError
 from ecluse.install import authority_of
 from ecluse.ledger import anchor as anchoring
-from ecluse.ledger.anchor import Anchoring, Authority, anchor_log, anchors_of, ask_anchor, check_anchor, load_roots, recheck
+from ecluse.ledger.anchor import Anchoring, anchor_log, anchors_of, ask_anchor, check_anchor, recheck
+from ecluse.ledger.authority import Authority, load_roots
 from ecluse.ledger.errors import AnchorRefused, NotPublished
 from ecluse.ledger.export import export_log
 from ecluse.settings import load

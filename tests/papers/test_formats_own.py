@@ -230,13 +230,13 @@ def test_statements_when_one_counts_an_agent_then_it_would_be_found() -> None:
     assert len(list(statements())) > 150
 
 
-def test_ceiling_when_an_agent_s_hour_is_shown_then_the_papers_say_so() -> None:
-    """The one figure by agent, the hour's ceiling that its employer can read, is named in the assessment and in the notice."""
+def test_ceiling_when_an_agent_has_one_then_the_papers_say_so() -> None:
+    """The one figure by agent, the hour's ceiling that nobody can read, is named in the assessment and in the notice."""
     for language in Language:
         purposes = filled(OwnPaper.DPIA, language).section("211")
         assert purposes is not None
         assert "GET /v1/budget" in to_html(purposes.blocks)
-        assert re.search("running hour|heure en cours", to_markdown(filled(OwnPaper.NOTICE, language)))
+        assert re.search("nobody, your employer included|pas même votre employeur", to_markdown(filled(OwnPaper.NOTICE, language)))
 
 
 def test_retention_words_when_read_then_one_spelling_each() -> None:

@@ -13,7 +13,8 @@ from ecluse.cli.screen import Screen, counted, local_time
 
 if TYPE_CHECKING:
     from ecluse.db import Connection
-    from ecluse.ledger.anchor import Anchor, Authority
+    from ecluse.ledger.anchor import Anchor
+    from ecluse.ledger.authority import Authority
     from ecluse.settings import Installation
 
 STALE: Final = timedelta(days=2)

@@ -25,7 +25,7 @@ from ecluse.contracts import Contract, EvidenceKind, GateState, Severity, Standi
 from ecluse.contracts.gate import LIFTABLE
 from ecluse.evidence.errors import EvidenceRefused
 from ecluse.evidence.model import Evidence, EvidenceState, Fault, Submission
-from ecluse.evidence.parse import MOST_CHARACTERS, is_plain
+from ecluse.evidence.rows import MOST_CHARACTERS, is_plain
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -39,6 +39,7 @@ from rfc3161_client import (
 from ecluse import clock
 from ecluse.db import LOST, Pool
 from ecluse.events import describe
+from ecluse.ledger.authority import Authority
 from ecluse.ledger.errors import AnchorRefused, LedgerError, NoteInvalid, NotPublished
 from ecluse.ledger.model import LogKey
 from ecluse.ledger.notes import open_checkpoint, parse_vkey
@@ -61,14 +62,6 @@ _FAILED: Final = (*LOST, asyncpg.PostgresError)
 _log: Final = structlog.get_logger("ecluse.ledger")
 
 
-class Authority(msgspec.Struct, frozen=True, kw_only=True):
-    """Who stamps. ``roots``: certificates that its chain ends in, and intermediate ones; ``policy``: the OID that its stamps have to bear, if any."""
-
-    url: str
-    roots: Sequence[x509.Certificate]
-    policy: str = ""
-
-
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     """A stored time stamp. ``note``: what was stamped; ``answer``: the DER of the TimeStampResp; ``stamped_at``: the authority's time."""
 
@@ -77,14 +70,6 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     answer: bytes
     authority: str
     stamped_at: datetime
-
-
-def load_roots(pem: bytes) -> list[x509.Certificate]:
-    """Read the certificates of a PEM file. Raises `AnchorRefused` where there is none."""
-    try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError as bad:
-        raise AnchorRefused("the file of roots holds no PEM certificate") from bad
 
 
 def check_anchor(

@@ -24,7 +24,7 @@ from ecluse.db import LOST, DatabaseUnavailable
 from ecluse.disclosure import LedgerUnavailable, Proven
 from ecluse.evidence import Evidence, EvidenceRefused, Fault, Submission, TooManyWaiting
 from ecluse.evidence.model import MOST_BYTES
-from ecluse.evidence.parse import COLUMNS, check_rows
+from ecluse.evidence.rows import COLUMNS, check_rows
 from ecluse.evidence.service import Submitted, submit
 from ecluse.evidence.store import clock_now, list_evidence
 from ecluse.identity.compact import Malformed, parse_object

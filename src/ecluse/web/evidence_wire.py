@@ -11,7 +11,7 @@ from litestar.params import BodyKwarg
 
 from ecluse.contracts import EvidenceKind
 from ecluse.evidence import MediaType, NamedSubProcessor
-from ecluse.evidence.parse import COLUMNS, MOST_ROWS
+from ecluse.evidence.rows import COLUMNS, MOST_ROWS
 from ecluse.web.wire import ID_PATTERN, Count, GateWord, Hex, Name
 
 EvidenceId = Annotated[str, BodyKwarg(description="A document of yours.", schema_extra={"pattern": ID_PATTERN % "evd"})]

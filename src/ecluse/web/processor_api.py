@@ -354,7 +354,10 @@ def _cursor(text: str) -> tuple[int, int]:
     operation_class=published(answer="Each ceiling, and what is spent of it now.", problems=CALLER, scope=PROCESSOR),
 )
 async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
-    """Tell what is spent now of your contract's ceilings, in distinct persons per clock hour, day and month in UTC."""
+    """Tell what is spent now of your contract's ceilings, in distinct persons per clock hour, day and month in UTC.
+
+    The ceilings by agent are left out: their running count would time a named person's work. A refusal names them.
+    """
     _, client, processor, snapshot = await _caller(request, gateway)
     terms = snapshot.terms(processor, clock.now())
     if terms is None:
@@ -364,12 +367,6 @@ async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
         ("h", f"client:{client.id}", limits.persons_per_client_per_hour),
         ("d", f"processor:{processor}", limits.persons_per_day),
         ("m", f"processor:{processor}", limits.persons_per_month),
-    ]
-    agents = sorted(agent for agent, owner in snapshot.agents.items() if owner == processor)
-    ceilings += [
-        ("h", f"agent:{agent}:{purpose.id}", purpose.persons_per_agent_per_hour)
-        for purpose in terms.contract.purposes.values()
-        for agent in agents
     ]
     try:
         async with gateway.pool.acquire() as connection:
