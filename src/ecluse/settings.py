@@ -124,7 +124,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     ``user``: to sign in with, its password in ``keys/mail.password``; empty: without; ``ca``: PEM file of the server's authority, in the installation's folder,
     empty: those of this machine; ``controller``: addresses of those who may act; ``dpo``: the data-protection officer's. A processor's address stands in its
-    contract.
+    contract. ``every_seconds``: between two rounds of telling.
     """
 
     host: str = ""
@@ -137,6 +137,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dpo: str = ""
     language: Language = Language.FRENCH
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 20.0
+    every_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30.0
 
     @property
     def of_controller(self) -> tuple[str, ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
-from ecluse.demo.account import AgencyFacts, RunFacts, account_of
+from ecluse.demo.account import Account, AgencyFacts, RunFacts, account_of
 from ecluse.demo.day import Day, Example
-from ecluse.demo.expected import STEPS, Journal
+from ecluse.demo.expected import SHUT, STEPS, Journal
+from ecluse.demo.governance import Because, Flagged, FlowFacts, Governed, Notified, PaperFacts, Shut
+from ecluse.demo.model import Part
 from ecluse.demo.tally import LedgerCheck, Tally
 
 pytestmark = pytest.mark.unit
@@ -21,7 +25,7 @@ GRANTS = 6
 REFUSALS = {
     "attribute-not-contracted": 1,
     "budget-spent": 2,
-    "gate-frozen": 2,
+    "gate-frozen": 4,
     "not-disclosable": 2,
     "outside-window": 3,
     "step-up-required": 1,
@@ -37,8 +41,28 @@ TALLY = Tally(
     controls=4,
     redelivered=1,
     while_held=0,
+    gates={},
 )
 WITNESSES = {"dpo": "the data-protection officer's office", "lyon-formation": "Lyon Formation SAS"}
+PARTS = {part: part.value for part in Part}
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+NOTIFIED = tuple(
+    Notified(party=party, addresses=("a@b.example",), at=NOON, mail="mail/1.eml") for party in ("processor", "controller")
+)
+SHUT_GATES = tuple(
+    Shut(
+        processor=part.value, name="N", state="frozen", refused=1, notified=NOTIFIED,
+        reasons=(Because(code=STEPS[step].expected.removeprefix("gate-frozen:"), what="w", mend="m", move="processor"),),
+    )
+    for step, part in SHUT.items()
+)  # fmt: skip
+FLOWS = FlowFacts(
+    counted=22, entries=22, declared=2, seen=1, unasked=1, proposal_of="", proposed=(), too_few=1,
+    flagged=(Flagged(processor=Part.ROBBED.value, outcome="sub-processor-mismatch", why="w"),),
+)  # fmt: skip
+GOVERNED = Governed(
+    shut=SHUT_GATES, mails=8, flows=FLOWS, papers=(PaperFacts(title="t", file="papers/t.pdf", size_bytes=1, missing=0),)
+)
 LEDGER = LedgerCheck(size=22, root_base64="cm9vdA==", tiles=1, checkpoints=3, problems=())
 
 
@@ -50,6 +74,13 @@ def day_of(checkpoint: str = "agency.example/ecluse/main\n22\ncm9vdA==\n\n— si
     return Day(
         journal=journal, seconds=0.5, held_client="c", checkpoint=checkpoint, cosigned_by=tuple(WITNESSES), proven=1, example=EXAMPLE
     )  # fmt: skip
+
+
+def account(
+    day: Day | None = None, *, tally: Tally = TALLY, ledger: LedgerCheck = LEDGER, governed: Governed = GOVERNED
+) -> Account:
+    """Bring a day together that went as expected but for what is given."""
+    return account_of(day or day_of(), tally, ledger, governed, agency=AGENCY, run=RUN, witnesses=WITNESSES, parts=PARTS)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +96,14 @@ def day_of(checkpoint: str = "agency.example/ecluse/main\n22\ncm9vdA==\n\n— si
 )
 def test_account_when_the_ledger_says_another_thing_then_it_is_a_surprise(tally, step):
     """Each figure of the ledger that differs from what the processors saw is named."""
-    account = account_of(day_of(), msgspec.structs.replace(TALLY, **tally), LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
-    assert step in {surprise.step for surprise in account.surprises}
+    found = account(tally=msgspec.structs.replace(TALLY, **tally))
+    assert step in {surprise.step for surprise in found.surprises}
 
 
 def test_account_when_the_ledger_is_not_sound_then_it_is_a_surprise():
     """A fault of the ledger is named."""
     ledger = msgspec.structs.replace(LEDGER, problems=("entry-missing: an entry is missing",))
-    account = account_of(day_of(), TALLY, ledger, agency=AGENCY, run=RUN, witnesses=WITNESSES)
-    assert [surprise.step for surprise in account.surprises] == ["ledger"]
+    assert [surprise.step for surprise in account(ledger=ledger).surprises] == ["ledger"]
 
 
 @pytest.mark.parametrize(
@@ -81,26 +111,71 @@ def test_account_when_the_ledger_is_not_sound_then_it_is_a_surprise():
 )
 def test_account_when_the_signed_head_is_another_then_it_is_a_surprise(note):
     """A checkpoint that is missing, older or of another tree is named."""
-    account = account_of(day_of(note), TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
-    assert [surprise.step for surprise in account.surprises] == ["checkpoint"]
+    assert [surprise.step for surprise in account(day_of(note)).surprises] == ["checkpoint"]
 
 
 @pytest.mark.parametrize("cosigned_by", [(), ("dpo",), ("dpo", "other")])
 def test_account_when_a_witness_is_missing_then_it_is_a_surprise(cosigned_by):
     """The head at the end of the day bears both witnesses' signatures."""
     day = msgspec.structs.replace(day_of(), cosigned_by=cosigned_by)
-    account = account_of(day, TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
-    assert [surprise.step for surprise in account.surprises] == ["witnesses"]
+    assert [surprise.step for surprise in account(day).surprises] == ["witnesses"]
 
 
 def test_account_when_a_step_was_never_made_then_it_is_a_surprise():
     """A day that left something out has shown nothing."""
     day = day_of()
     day.journal.seen["stolen"] = 0
-    account = account_of(day, TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES)
-    assert [surprise.step for surprise in account.surprises] == ["stolen"]
+    assert [surprise.step for surprise in account(day).surprises] == ["stolen"]
 
 
 def test_account_when_both_agree_then_no_surprise():
     """Nothing is named when all figures agree."""
-    assert account_of(day_of(), TALLY, LEDGER, agency=AGENCY, run=RUN, witnesses=WITNESSES).surprises == ()
+    assert account().surprises == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "step"),
+    [
+        ({"refused": 2}, "lapsed"),
+        ({"refused": 0}, "lapsed"),
+        ({"notified": ()}, "lapsed"),
+        ({"notified": NOTIFIED[:1]}, "lapsed"),
+        ({"reasons": ()}, "lapsed"),
+        ({"reasons": (Because(code="evidence:missing:pentest", what="w", mend="m", move="processor"),)}, "lapsed"),
+        ({"processor": "another"}, "gates"),
+    ],
+)
+def test_account_when_a_gate_is_otherwise_then_it_is_a_surprise(changed, step):
+    """A shut gate has its one reason, as many sealed refusals as the processor saw, and both parties were told of it."""
+    shut = tuple(msgspec.structs.replace(one, **changed) if one.processor == "lapsed" else one for one in SHUT_GATES)
+    found = account(governed=msgspec.structs.replace(GOVERNED, shut=shut)).surprises
+    assert {surprise.step for surprise in found} == {step}
+
+
+def test_account_when_a_gate_is_shut_that_should_be_open_then_it_is_a_surprise():
+    """A fifth gate that lets nothing through is named."""
+    fifth = msgspec.structs.replace(SHUT_GATES[0], processor="questions")
+    found = account(governed=msgspec.structs.replace(GOVERNED, shut=(*SHUT_GATES, fifth))).surprises
+    assert [surprise.step for surprise in found] == ["gates"]
+
+
+@pytest.mark.parametrize(
+    ("governed", "step"),
+    [
+        ({"papers": (PaperFacts(title="t", file="f", size_bytes=1, missing=2),)}, "papers"),
+        ({"flows": msgspec.structs.replace(FLOWS, counted=21)}, "flows"),
+        ({"flows": msgspec.structs.replace(FLOWS, flagged=())}, "flows"),
+        (
+            {
+                "flows": msgspec.structs.replace(
+                    FLOWS, flagged=(*FLOWS.flagged, Flagged(processor="q", outcome="excessive", why="w"))
+                )
+            },
+            "flows",
+        ),
+    ],
+)
+def test_account_when_papers_or_flows_are_otherwise_then_it_is_a_surprise(governed, step):
+    """An empty field of the law, an entry that nobody counted, a flow that is not as declared: each is named."""
+    found = account(governed=msgspec.structs.replace(GOVERNED, **governed)).surprises
+    assert [surprise.step for surprise in found] == [step]

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +37,7 @@ from ecluse.ids import new_id
 from ecluse.ledger.notes import format_vkey, open_cosigned
 from ecluse.ledger.quorum import parse_policy
 from ecluse.witness.service import Witness
+from tests.papers.pdf_text import text_of
 
 pytestmark = pytest.mark.e2e
 
@@ -124,7 +126,7 @@ def test_account_when_read_then_every_kind_of_step_was_made(finished: Demo):
 def test_account_when_read_then_the_refusals_are_those_of_the_day(finished: Demo):
     """Refusals whose number nothing but the script decides are exactly as many as it says."""
     refusals = finished.account["tally"]["refusals"]
-    exact = {"attribute-not-contracted": 1, "gate-frozen": 8, "not-disclosable": 2, "step-up-required": 4, "suspended": 6}
+    exact = {"attribute-not-contracted": 1, "gate-frozen": 20, "not-disclosable": 2, "step-up-required": 4, "suspended": 6}
     assert {name: refusals[name] for name in exact} == exact
     assert set(refusals) == {*exact, "budget-spent", "outside-window"}
 
@@ -147,7 +149,8 @@ def test_demo_json_when_read_then_it_lists_all_that_scripts_need(finished: Demo)
     """The file is as documented, its keys are there, and only its owner reads them."""
     file = finished.file
     assert set(file) == {
-        "kind", "base_url", "log_url", "origin", "log_vkey", "policy_file", "witnesses", "database_url", "register_url", "processors",
+        "kind", "base_url", "log_url", "origin", "log_vkey", "policy_file", "witnesses", "mail_folder", "papers_folder", "database_url", "register_url",
+        "processors",
     }  # fmt: skip
     assert file["log_url"] == f"{file['base_url']}/ledger/main"
     assert [one["id"] for one in file["processors"]] == [firm.id for firm in firms_for(PEOPLE)]
@@ -160,21 +163,91 @@ def test_demo_json_when_read_then_it_lists_all_that_scripts_need(finished: Demo)
         finished.folder / "gate.log",
         *finished.folder.glob("witnesses/*.log"),
         *finished.folder.glob("witnesses/*/witness.*"),
+        *finished.folder.glob("mail/*"),
+        *finished.folder.glob("papers/*"),
         *(Path(one["private_key_file"]) for one in file["processors"]),
     ]
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
 
 
+SHUT = {
+    "aix-langues": ("contract:clause:missing:28.3.h", "clause 28.3.h is missing", "controller", 4),
+    "metz-insertion": ("evidence:lapsed:pentest", "penetration test report: too old, past its end, or withdrawn", "processor", 4),
+    "nantes-passerelle": ("finding:overdue:fnd_", "a grave finding is past its due day", "processor", 8),
+    "bordeaux-avenir": (
+        "sub-processor:undeclared:evd_",
+        "names a sub-processor that the contract does not name",
+        "controller",
+        4,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHUT)
+def test_gate_when_shut_then_the_account_says_why_the_mend_and_who_was_told(finished: Demo, name: str):
+    """Each of the four has one reason, its mend, the refusals that the ledger holds, and two mails that arrived: the processor's and the agency's."""
+    (shut,) = [one for one in finished.account["governed"]["shut"] if one["processor"] == name]
+    (reason,), (code, what, move, refused) = shut["reasons"], SHUT[name]
+    assert (shut["state"], shut["refused"], reason["move"]) == ("frozen", refused, move)
+    assert reason["code"].startswith(code)
+    assert what in reason["what"]
+    assert reason["mend"]
+    assert [one["addresses"] for one in shut["notified"]] == [
+        [f"securite@{name}.example"], ["acces@agency.example", "dpo@agency.example"],
+    ]  # fmt: skip
+    for one in shut["notified"]:
+        mail = said_in(finished.folder / one["mail"])
+        assert all(address in mail for address in one["addresses"])
+        assert "suspendu" in mail
+        assert reason["code"] in "".join(mail.split())
+
+
+def test_gates_when_told_then_each_is_on_the_screen_with_its_mend(finished: Demo):
+    """What is printed names the four, and no other gate is shut."""
+    assert {one["processor"] for one in finished.account["governed"]["shut"]} == set(SHUT)
+    assert "Gates that let nothing through: 4" in finished.told
+    for name in SHUT:
+        assert f"securite@{name}.example" in finished.told
+
+
+def test_papers_when_the_day_is_over_then_printed_whole(finished: Demo):
+    """The record, one processor's annexes and dossier, and the map: nothing that the law asks for is missing, and each says what it is about."""
+    papers = {Path(one["file"]).name: one for one in finished.account["governed"]["papers"]}
+    assert {name: one["missing"] for name, one in papers.items()} == dict.fromkeys(PAPERS, 0)
+    for name, words in PAPERS.items():
+        said = said_in(finished.folder / "papers" / name)
+        assert [word for word in words if word not in said] == []
+    assert finished.account["governed"]["flows"]["counted"] == finished.account["ledger"]["size"]
+
+
+def test_flows_when_the_day_is_over_then_what_nobody_asked_for_is_proposed_to_be_withheld(finished: Demo):
+    """Two attributes of one contract were never asked for: the account names them, and the one flow that is otherwise than declared."""
+    flows = finished.account["governed"]["flows"]
+    proposed = [(one["purpose"], one["attribute"], one["after"]) for one in flows["proposed"]]
+    assert (flows["proposal_of"], proposed) == (
+        "lyon-formation", [("civic-training", "email", "withheld"), ("civic-training", "phone", "withheld")],
+    )  # fmt: skip
+    assert {(one["processor"], one["outcome"]) for one in flows["flagged"]} == {("bordeaux-avenir", "sub-processor-mismatch")}
+
+
+PAPERS = {
+    "registre-article-30.pdf": ("Agence de démonstration", "Lyon Formation SAS", "Metz Insertion SAS"),
+    "annexes-nantes-passerelle.pdf": ("Nantes Passerelle SAS", "Hébergeur Loire SAS"),
+    "dossier-nantes-passerelle.pdf": ("Nantes Passerelle SAS", "Un seul compte pour tout l'accueil"),
+    "flux.svg": ("Sous-traitants", "Nantes Passerelle SAS"),
+}
+
+
 def test_witnesses_when_the_day_is_over_then_both_signed_its_head(finished: Demo):
     """By the policy of the folder the head is believed, and each witness remembers the very tree; neither runs on."""
-    policy = parse_policy(Path(finished.file["policy_file"]).read_bytes())
+    believed = parse_policy(Path(finished.file["policy_file"]).read_bytes())
     found = open_cosigned(
-        finished.account["checkpoint"], [peer.verifier for peer in policy.logs], finished.file["origin"], [peer.verifier for peer in policy.witnesses]
+        finished.account["checkpoint"], [peer.verifier for peer in believed.logs], finished.file["origin"], [peer.verifier for peer in believed.witnesses]
     )  # fmt: skip
-    assert policy.reached(found.cosigned_at)
-    assert not policy.reached(list(found.cosigned_at)[:1])
+    assert believed.reached(found.cosigned_at)
+    assert not believed.reached(list(found.cosigned_at)[:1])
     assert finished.account["witnesses"] == ["the data-protection officer's office", "Lyon Formation SAS"]
-    assert [(peer.name.decode(), format_vkey(peer.verifier), peer.url) for peer in policy.witnesses] == [
+    assert [(peer.name.decode(), format_vkey(peer.verifier), peer.url) for peer in believed.witnesses] == [
         (one["name"], one["vkey"], one["url"]) for one in finished.file["witnesses"]
     ]
     for one in finished.file["witnesses"]:
@@ -207,12 +280,15 @@ def test_hints_when_copied_then_they_work(serving: Demo):
     """Each command under "What to try next" does what its comment says."""
     lines = serving.told[serving.told.index("What to try next") :].split("\n")
     commands = [command for comment, command in pairwise(lines) if comment.startswith("# ")]
-    curl, trainer, foreign, hold, verify, witness, cat = (shlex.split(command) for command in commands)
+    curl, trainer, foreign, hold, verify, witness, gate, notices, less, cat = (shlex.split(command) for command in commands)
     assert (curl[0], cat[0]) == ("curl", "cat")
     assert httpx.get(curl[-1]).text.startswith(serving.file["origin"])
     assert Path(cat[-1]).resolve() == (serving.folder / "demo.json").resolve()
     assert [run(trainer).returncode, run(foreign).returncode, run(verify).returncode] == [0, 1, 0]
     assert serving.file["origin"] in run(witness).stdout
+    assert "The gate is frozen" in run(gate).stdout
+    assert "access stopped" in run(notices).stdout
+    assert "withheld" in run(less).stdout
     held = run([*hold, "--json"])
     assert held.returncode == 0
     assert "suspended" in run(trainer).stdout
@@ -242,12 +318,27 @@ async def test_values_when_searched_then_nowhere_but_in_answers(serving: Demo):
         assert [key for key in keys if f"ofii:{key}".encode() in content] == [], place
 
 
+def said_in(path: Path) -> str:
+    """Return what a mail or a paper says to who opens it: the text, not how it is coded."""
+    if path.suffix == ".pdf":
+        return text_of(path.read_bytes())
+    if path.suffix == ".svg":
+        return path.read_text(encoding="utf-8")
+    mail = message_from_bytes(path.read_bytes(), policy=policy.SMTP)
+    return "\n".join([*(f"{name}: {text}" for name, text in mail.items()), mail.get_content()])
+
+
 async def _written(serving: Demo) -> dict[str, bytes]:
     """Read everything that was written down: logs, files, what was printed, entries, tiles."""
     database = EmbeddedPostgres(serving.folder / "db", serving.folder / "keys")
     found = {path.name: path.read_bytes() for path in (serving.folder / "gate.log", database.log)}
-    found |= {name: (serving.folder / name).read_bytes() for name in ("demo.json", "account.json", "ecluse.toml", "log.policy")}
+    found |= {
+        name: (serving.folder / name).read_bytes()
+        for name in ("demo.json", "account.json", "ecluse.toml", "papers.toml", "log.policy")
+    }
     found |= {str(path): path.read_bytes() for path in (serving.folder / "witnesses").rglob("*") if path.is_file()}
+    found |= {path.name: said_in(path).encode() for name in ("mail", "papers") for path in (serving.folder / name).iterdir()}
+    assert sum(name.endswith((".eml", ".pdf", ".svg")) for name in found) >= 40
     found["printed"] = serving.told.encode()
     async with httpx.AsyncClient() as http:
         found["checkpoint"] = (await http.get(f"{serving.file['log_url']}/checkpoint")).content

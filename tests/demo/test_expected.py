@@ -18,8 +18,10 @@ WINDOW = {"opens_at": "2026-01-05T13:00:00Z", "closes_at": "2026-01-05T15:00:00Z
 def test_journal_when_a_refusal_is_granted_then_it_is_a_surprise():
     """A step that should have been refused and was granted is taken down."""
     journal = Journal()
-    journal.note("frozen", "aix-langues", "granted")
-    assert journal.surprises == [Surprise(step="frozen", who="aix-langues", expected="gate-frozen:frozen", found="granted")]
+    journal.note("lapsed", "metz-insertion", "granted")
+    assert journal.surprises == [
+        Surprise(step="lapsed", who="metz-insertion", expected="gate-frozen:evidence:lapsed:pentest", found="granted")
+    ]
 
 
 def test_journal_when_a_step_is_unknown_then_refused():
@@ -41,6 +43,13 @@ def test_journal_when_as_expected_then_no_surprise(step):
     [
         ("budget-spent", {"budget": "reads-per-appointment"}, "budget-spent:reads-per-appointment"),
         ("gate-frozen", {"state": "closed"}, "gate-frozen:closed"),
+        ("gate-frozen", {"state": "frozen", "reasons": []}, "gate-frozen:frozen"),
+        ("gate-frozen", {"state": "frozen", "reasons": ["evidence:lapsed:pentest", "x"]}, "gate-frozen:evidence:lapsed:pentest"),
+        (
+            "gate-frozen",
+            {"state": "frozen", "reasons": ["finding:overdue:fnd_abcdefghijklmnopqrstuvwxya"]},
+            "gate-frozen:finding:overdue",
+        ),
         ("suspended", {"scope": "client"}, "suspended:client"),
         ("not-disclosable", {}, "not-disclosable"),
         ("outside-window", WINDOW, "outside-window:early"),

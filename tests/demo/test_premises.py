@@ -74,6 +74,8 @@ def test_finish_when_written_then_only_its_owner_reads_it(tmp_path: Path):
         log_vkey="v",
         policy_file="p",
         witnesses=[],
+        mail_folder="m",
+        papers_folder="a",
         database_url="d",
         register_url="r",
         processors=[],

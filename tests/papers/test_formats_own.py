@@ -236,7 +236,9 @@ def test_ceiling_when_an_agent_has_one_then_the_papers_say_so() -> None:
         purposes = filled(OwnPaper.DPIA, language).section("211")
         assert purposes is not None
         assert "GET /v1/budget" in to_html(purposes.blocks)
-        assert re.search("nobody, your employer included|pas même votre employeur", to_markdown(filled(OwnPaper.NOTICE, language)))
+        assert re.search(
+            "nobody, your employer included|pas même votre employeur", to_markdown(filled(OwnPaper.NOTICE, language))
+        )
 
 
 def test_retention_words_when_read_then_one_spelling_each() -> None:

@@ -30,6 +30,9 @@ def demo(
     """
     from rich.console import Console
 
+    from ecluse.embedded_home import wheel_folder
+
+    wheel_folder()  # says what is to be installed: the demo's mail server comes with the same extra
     from ecluse.demo.agency import DemoOptions, run_demo
 
     screen = Screen(as_json=as_json)

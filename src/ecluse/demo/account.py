@@ -8,6 +8,9 @@ Each of these must hold, or it is a surprise:
 4  nothing was granted to the suspended client between the hold's entry and its release
 5  every entry, opening, tile and checkpoint checks, and the last signed checkpoint is of that very tree
 6  every witness of the policy cosigned that checkpoint
+7  the gates that let nothing through at the end are those of the table, each for its one reason, and the ledger holds each refusal with that reason
+8  of each of them both parties were told, in a mail that arrived
+9  no paper lacks what the law asks for, every entry is counted, and of all flows one is flagged: to the sub-processor that nobody agreed to
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from collections.abc import Mapping
 import msgspec
 
 from ecluse.demo.day import Day, Example
-from ecluse.demo.expected import GRANTED, STEPS, Journal, Surprise, Told
+from ecluse.demo.expected import GRANTED, SHUT, STEPS, Journal, Surprise, Told, bare
+from ecluse.demo.governance import Governed
+from ecluse.demo.model import Part
 from ecluse.demo.tally import LedgerCheck, Tally
 from ecluse.policy import Reason
 
@@ -67,15 +72,18 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: tuple[str, ...]
     receipts: int
     proofs: int
+    governed: Governed
     example: Example
     surprises: tuple[Surprise, ...]
 
 
 def account_of(
-    day: Day, tally: Tally, ledger: LedgerCheck, *, agency: AgencyFacts, run: RunFacts, witnesses: Mapping[str, str]
-) -> Account:
-    """Bring everything together and compare it. ``witnesses``: who runs each, by its name in the policy."""
+    day: Day, tally: Tally, ledger: LedgerCheck, governed: Governed, *, agency: AgencyFacts, run: RunFacts, witnesses: Mapping[str, str],
+    parts: Mapping[Part, str],
+) -> Account:  # fmt: skip
+    """Bring everything together and compare it. ``witnesses``: who runs each, by its name in the policy; ``parts``: which processor plays each."""
     _compare(day, tally, ledger, witnesses)
+    _compare_gates(day.journal, governed, parts)
     seen = day.journal.seen
     return Account(
         agency=agency,
@@ -90,6 +98,7 @@ def account_of(
         witnesses=tuple(says for name, says in witnesses.items() if name in day.cosigned_by),
         receipts=seen["receipt"],
         proofs=seen["proof"],
+        governed=governed,
         example=day.example,
         surprises=tuple(day.journal.surprises),
     )
@@ -113,6 +122,28 @@ def _compare(day: Day, tally: Tally, ledger: LedgerCheck, witnesses: Mapping[str
     expected = [str(ledger.size), ledger.root_base64]
     _must(journal, "checkpoint", expected=" ".join(expected), found=" ".join(signed))
     _must(journal, "witnesses", expected=", ".join(sorted(witnesses)), found=", ".join(day.cosigned_by))  # 6
+
+
+def _compare_gates(journal: Journal, governed: Governed, parts: Mapping[Part, str]) -> None:
+    """Check what must hold of gates, notices, flows and papers; note what does not."""
+    found = {shut.processor: shut for shut in governed.shut}
+    _must(
+        journal, "gates", expected=", ".join(sorted(parts[part] for part in SHUT.values())), found=", ".join(sorted(found))
+    )  # 7
+    for step, part in SHUT.items():
+        shut = found.get(parts[part])
+        if shut is None:
+            continue
+        why = " ".join(f"gate-frozen:{bare(each.code)}" for each in shut.reasons)
+        _must(journal, step, expected=STEPS[step].expected, found=why)
+        _must(journal, step, expected=f"{journal.seen[step]} refused", found=f"{shut.refused} refused")
+        told = ", ".join(each.party for each in shut.notified)
+        _must(journal, step, expected="processor, controller told", found=f"{told} told")  # 8
+    flows = governed.flows
+    _must(journal, "papers", expected="0 missing", found=f"{sum(paper.missing for paper in governed.papers)} missing")  # 9
+    _must(journal, "flows", expected=f"{flows.entries} counted", found=f"{flows.counted} counted")
+    flagged = sorted({f"{one.processor} {one.outcome}" for one in flows.flagged})
+    _must(journal, "flows", expected=f"{parts[Part.ROBBED]} sub-processor-mismatch", found=", ".join(flagged))
 
 
 def _must(journal: Journal, step: str, *, expected: str, found: str) -> None:

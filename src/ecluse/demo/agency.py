@@ -26,16 +26,19 @@ from ecluse.contracts.service import add_agent, add_processor, apply_contract
 from ecluse.demo import premises
 from ecluse.demo.account import Account, AgencyFacts, RunFacts, account_of
 from ecluse.demo.child import ChildFailed
-from ecluse.demo.contract_file import ended_before, term_of, write_contract
+from ecluse.demo.contract_file import term_of, write_contract
 from ecluse.demo.day import ACTOR, Day, Desk, live
+from ecluse.demo.documents import Officer
 from ecluse.demo.firms import firms_for
+from ecluse.demo.governance import Auditor, Governed
+from ecluse.demo.mailroom import Mailroom
 from ecluse.demo.model import Firm, Part, Party, PlannedSession
 from ecluse.demo.options import DemoOptions
 from ecluse.demo.people import load_people
 from ecluse.demo.progress import Line, Progress
 from ecluse.demo.scheduler import Scheduler, ScheduleRefused
 from ecluse.demo.serving import Gate
-from ecluse.demo.tally import check_ledger, read_tally, unmapped_columns
+from ecluse.demo.tally import LedgerCheck, Tally, check_ledger, read_tally, unmapped_columns
 from ecluse.demo.telling import tell
 from ecluse.demo.timetable import CLOSING_IN, closing_session, plan_day, to_csv
 from ecluse.demo.witnesses import Watch
@@ -79,13 +82,14 @@ def run_demo(options: DemoOptions) -> int:
     console = options.console or Console()
     register_toml = Path(__file__).with_name("register.toml").read_text(encoding="utf-8")
     progress = Progress(console)
-    installation = premises.make_installation(options, register_toml)
     try:
         with contextlib.ExitStack() as stack:
+            mailroom = stack.enter_context(contextlib.closing(Mailroom()))
+            installation = premises.make_installation(options, register_toml, mail_port=mailroom.port)
             with progress.step("The folder, its keys and a PostgreSQL of its own"):
                 install.create_embedded(installation)
                 reached = stack.enter_context(install.databases(installation))
-            agency = _Agency(options, installation, reached, parse_register(register_toml), console, progress)
+            agency = _Agency(options, installation, reached, parse_register(register_toml), mailroom, console, progress)
             return uvloop.run(agency.run())
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Stopped before the end.")
@@ -96,10 +100,11 @@ class _Agency:
     """One run: what the stages share. ``parties`` and ``plan`` are filled by the stages that make them."""
 
     def __init__(
-        self, options: DemoOptions, installation: Installation, reached: Databases, register: RegisterMap, console: Console, progress: Progress
+        self, options: DemoOptions, installation: Installation, reached: Databases, register: RegisterMap, mailroom: Mailroom, console: Console,
+        progress: Progress,
     ) -> None:  # fmt: skip
         self.options, self.installation, self.reached, self.register = options, installation, reached, register
-        self.console, self.progress = console, progress
+        self.mailroom, self.console, self.progress = mailroom, console, progress
         self.firms = firms_for(options.people)
         self.parties: list[Party] = []
         self.plan: tuple[PlannedSession, ...] = ()
@@ -122,6 +127,7 @@ class _Agency:
         with _ended_by_signals():
             watch, gate = Watch(self.installation.folder, next(firm for firm in self.firms if firm.part is Part.QUESTIONS)), None
             try:
+                await self.mailroom.open(self.installation.folder)
                 await self._load_register()
                 await self._bind_processors(watch)
                 with self.progress.step(f"The gate, on {self.base_url}"):
@@ -136,6 +142,7 @@ class _Agency:
             finally:
                 if gate is not None:
                     gate.stop()
+                self.mailroom.close()
                 watch.stop()
 
     async def _load_register(self) -> None:
@@ -158,16 +165,19 @@ class _Agency:
             line.detail = f"{report.contacts:,} contact rows,"
 
     async def _bind_processors(self, watch: Watch) -> None:
-        """Open the log; put its witnesses in force; add processors, contracts, agents and machines, each a sealed entry."""
-        with self.progress.step(f"The log, its two witnesses, {len(self.firms)} processors and their contracts") as line:
+        """Open the log; put its witnesses in force; add processors, contracts, evidence, agents and machines, each a sealed entry."""
+        with self.progress.step(
+            f"The log, its two witnesses, {len(self.firms)} processors, their contracts and evidence"
+        ) as line:
             opened = await install.open_log(self.installation, self.reached, name=LOG, origin=ORIGIN, actor=ACTOR)
             index = opened.index
-            async with self._app() as app:
+            async with self._role("ecluse_app") as app:
                 self.vkey = await app.fetchval("select vkey from ecluse.ledger_log where id = $1::smallint", LOG_ID)
                 self.policy = await watch.agree(self.vkey, self.log_url)
                 await apply_policy(app, log_id=LOG_ID, raw=self.policy, actor=ACTOR)
+                officer = await self._officer(app)
                 for number, firm in enumerate(self.firms, start=1):
-                    self.parties.append(await self._bind(app, firm, number))
+                    self.parties.append(await self._bind(app, officer, firm, number))
                 key_file = self._new_key("scheduler")
                 key = load_private(key_file.read_bytes()).public
                 self.scheduler_id, last = await add_client(
@@ -176,10 +186,18 @@ class _Agency:
                 index = last.index
             line.detail = f"{index + 1} sealed entries,"
 
-    async def _bind(self, app: asyncpg.Connection[asyncpg.Record], firm: Firm, number: int) -> Party:
-        """Add one processor with its contract, its people and its machine."""
+    async def _officer(self, app: asyncpg.Connection[asyncpg.Record]) -> Officer:
+        """Return who judges what processors hand in, on a connection."""
+        attributes = {name: attribute.type for name, attribute in self.register.attributes.items()}
+        vault, zone = await install.open_vault(self.installation, app), self.installation.settings.zone
+        return Officer(app, vault, attributes=attributes, zone=zone, today=self._today())
+
+    async def _bind(self, app: asyncpg.Connection[asyncpg.Record], officer: Officer, firm: Firm, number: int) -> Party:
+        """Add one processor with its contract, its evidence, its people and its machine."""
         await add_processor(app, log_id=LOG_ID, processor=firm.id, name=firm.name, actor=ACTOR)
-        await self._apply(app, write_contract(firm, number, term_of(self._today())), firm)
+        term = term_of(self._today())
+        await self._apply(app, write_contract(firm, number, term), firm)
+        await officer.file(firm, term)
         agents = [
             (await add_agent(app, log_id=LOG_ID, processor=firm.id, label=label, actor=ACTOR))[0] for label in firm.trainers
         ]
@@ -208,25 +226,29 @@ class _Agency:
         """Import the schedule, let the day pass, check the ledger, and write everything down."""
         scheduler = Scheduler(self.base_url, self.scheduler_id, self.installation.folder / "clients" / "scheduler.pem")
         try:
-            async with self._app() as app:
+            async with self._role("ecluse_app") as app:
                 with self.progress.step("Today's schedule, imported by the agency's planning software") as line:
-                    places = await self._import_schedule(scheduler, app)
+                    places = await self._import_schedule(scheduler)
                     line.detail = f"{len(self.plan)} sessions, {places} places,"
                 with self.progress.step("A working day, through the HTTP door") as line:
-                    desk = Desk(scheduler, app, self.plan)
+                    desk = Desk(scheduler, app, await self._officer(app), self.plan)
                     day = await live(self.parties, self.plan, desk, base_url=self.base_url, policy=parse_policy(self.policy))
                     line.detail = f"{sum(day.journal.seen.values()):,} steps,"
         finally:
             await scheduler.close()
         with self.progress.step("The whole ledger, recomputed entry by entry"):
-            account = await self._account(day, places, gate, watch)
+            tally, ledger, unmapped = await self._read_back(day)
+        with self.progress.step("Flows counted, papers printed, everybody told") as line:
+            governed = await self._govern(tally)
+            line.detail = f"{governed.mails} mails, {len(governed.papers)} papers,"
+        account = self._account(day, places, gate, watch, (tally, ledger, unmapped), governed)
         premises.finish(self.installation.folder, self._demo_file(watch))
         text = msgspec.json.format(msgspec.json.encode(account), indent=2).decode()
         install.write_secret(self.installation.folder / premises.ACCOUNT_JSON, text + "\n")
         return account
 
-    async def _import_schedule(self, scheduler: Scheduler, app: asyncpg.Connection[asyncpg.Record]) -> int:
-        """Plan the day and import it; then end the contract of the processor whose contract ended yesterday. Returns the places."""
+    async def _import_schedule(self, scheduler: Scheduler) -> int:
+        """Plan the day and import it. Returns the places."""
         async with self._register_owner() as owner:
             rows = await owner.fetch(_SUBJECTS, min(self.options.people, _MOST_PLACES))
         subjects = [f"{self.register.id}:{row['numero']}" for row in rows]
@@ -241,24 +263,36 @@ class _Agency:
             except ScheduleRefused:  # all of it or nothing: a window that shut before the file was read refuses the file
                 if closing_in == CLOSING_IN[-1]:
                     raise
-        for number, firm in enumerate(self.firms, start=1):
-            if firm.part is Part.ENDED:
-                await self._apply(app, write_contract(firm, number, ended_before(self._today())), firm)
         return imported.counts["places_new"]
 
-    async def _account(self, day: Day, places: int, gate: Gate, watch: Watch) -> Account:
-        """Read the ledger back and compare it with what the processors saw."""
-        reader = await install.connect(self.installation, self.reached, "ecluse_reader")
-        try:
+    async def _read_back(self, day: Day) -> tuple[Tally, LedgerCheck, tuple[str, ...]]:
+        """Read the ledger back and check it; return with both what of the register no contract can name."""
+        async with self._role("ecluse_reader") as reader:
             tally = await read_tally(reader, day.held_client)
             ledger = await check_ledger(reader, self.vkey)
-        finally:
-            await reader.close()
         async with self._register_owner() as owner:
-            unmapped = await unmapped_columns(owner, self.register)
-        now, most = gate.memory()
+            return tally, ledger, await unmapped_columns(owner, self.register)
+
+    async def _govern(self, tally: Tally) -> Governed:
+        """See what came of it for those who govern; the papers are of the processor whose gate an audit shut."""
+        about = next(firm.id for firm in self.firms if firm.part is Part.HELD)
+        async with self._role("ecluse_reader") as reader, self._role("ecluse_jobs") as jobs:
+            auditor = Auditor(reader, self.firms, self.installation, self.register, self.mailroom)
+            return await auditor.govern(jobs, tally.gates, about)
+
+    def _account(
+        self,
+        day: Day,
+        places: int,
+        gate: Gate,
+        watch: Watch,
+        read: tuple[Tally, LedgerCheck, tuple[str, ...]],
+        governed: Governed,
+    ) -> Account:
+        """Compare what was read back with what the processors saw."""
+        (tally, ledger, unmapped), (now, most) = read, gate.memory()
         return account_of(
-            day, tally, ledger,
+            day, tally, ledger, governed,
             agency=AgencyFacts(
                 people=self.options.people, processors=len(self.parties), sessions=len(self.plan), places=places,
                 attributes=tuple(self.register.attributes), unmapped=unmapped,
@@ -267,7 +301,7 @@ class _Agency:
                 seconds=self.progress.seconds, day_seconds=day.seconds, memory_bytes=now, memory_most_bytes=most,
                 folder=str(self.installation.folder), base_url=self.base_url,
             ),
-            witnesses=watch.says,
+            witnesses=watch.says, parts={firm.part: firm.id for firm in self.firms},
         )  # fmt: skip
 
     def _demo_file(self, watch: Watch) -> premises.DemoFile:
@@ -282,6 +316,8 @@ class _Agency:
             log_vkey=self.vkey,
             policy_file=str(self.installation.folder / premises.POLICY),
             witnesses=watch.describe(),
+            mail_folder=str(self.installation.folder / premises.MAIL),
+            papers_folder=str(self.installation.folder / premises.PAPERS),
             database_url=with_user(self.reached.database_url, "ecluse_owner", owner),
             register_url=with_user(self.reached.register_url, install.REGISTER_ROLE, reader),
             processors=[premises.describe(party, self.base_url, sessions[party.firm.id]) for party in self.parties],
@@ -298,9 +334,9 @@ class _Agency:
         raise ChildFailed(f"The gate ended on its own. See {self.installation.folder / premises.GATE_LOG}")
 
     @asynccontextmanager
-    async def _app(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Connect as the gate's role, as the command line does for what the controller decides."""
-        connection = await install.connect(self.installation, self.reached, "ecluse_app")
+    async def _role(self, role: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """Connect as one of our roles: as the gate's for what the controller decides, as the command line does."""
+        connection = await install.connect(self.installation, self.reached, role)
         try:
             yield connection
         finally:

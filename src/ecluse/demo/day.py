@@ -15,9 +15,10 @@ from ecluse.client.errors import QuorumMissing
 from ecluse.client.trust import believe
 from ecluse.contracts.service import place_hold, release_hold
 from ecluse.db import Connection
+from ecluse.demo.documents import Officer
 from ecluse.demo.expected import Journal
 from ecluse.demo.firms import CIVIC
-from ecluse.demo.model import Part, Party, PlannedSession
+from ecluse.demo.model import Firm, Part, Party, PlannedSession
 from ecluse.demo.office import Office
 from ecluse.demo.scenes import SCENES, Stage
 from ecluse.demo.scheduler import Scheduler
@@ -55,11 +56,12 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desk:
-    """The controller's desk: its planning software's client, and a connection for holds (as ``ecluse processor hold`` has one)."""
+    """The controller's desk: its planning software's client, and a connection for what it decides (as the command line has one), one act at a time."""
 
-    def __init__(self, scheduler: Scheduler, connection: Connection, plan: Sequence[PlannedSession]) -> None:
-        """Keep the plan of the day."""
-        self._scheduler, self._connection = scheduler, connection
+    def __init__(self, scheduler: Scheduler, connection: Connection, officer: Officer, plan: Sequence[PlannedSession]) -> None:
+        """Keep the plan of the day. ``officer``: on the same connection."""
+        self._scheduler, self._connection, self._officer = scheduler, connection, officer
+        self._turn = asyncio.Lock()
         self._plan = {session.ref: session for session in plan}
 
     async def change_plan(self, session: str, other: str) -> None:
@@ -69,15 +71,27 @@ class Desk:
 
     async def suspend(self, client: str) -> str:
         """Suspend a client."""
-        hold, _ = await place_hold(
-            self._connection, log_id=LOG_ID, scope="client", target=client, effect="suspend",
-            reason="the processor reported a lost laptop", actor=ACTOR,
-        )  # fmt: skip
+        async with self._turn:
+            hold, _ = await place_hold(
+                self._connection, log_id=LOG_ID, scope="client", target=client, effect="suspend",
+                reason="the processor reported a lost laptop", actor=ACTOR,
+            )  # fmt: skip
         return hold
 
     async def release(self, hold: str) -> None:
         """Release a hold."""
-        await release_hold(self._connection, log_id=LOG_ID, hold=hold, actor=ACTOR)
+        async with self._turn:
+            await release_hold(self._connection, log_id=LOG_ID, hold=hold, actor=ACTOR)
+
+    async def find(self, processor: str) -> None:
+        """Open a critical finding of an audit whose due day is over."""
+        async with self._turn:
+            await self._officer.find(processor)
+
+    async def accept_list(self, firm: Firm) -> None:
+        """Accept a processor's own list of sub-processors."""
+        async with self._turn:
+            await self._officer.accept_list(firm)
 
     async def size(self) -> int:
         """Return how many entries are sealed."""
@@ -120,7 +134,7 @@ def _example(office: Office, other: Office) -> Example:
         key_file=str(office.party.key_file),
         agent=plan.agent,
         appointment=session.appointments[-1].id,
-        attributes=tuple(plan.course.attributes),
+        attributes=plan.course.asked,
         foreign=other.sessions[0].appointments[0].id,
     )
 

@@ -1,11 +1,13 @@
 """The day's steps, each with the one outcome that is right: the demo checks itself against this table.
 
-An outcome is a word of the client's view: ``granted``, the public code of a refusal with its fact (``budget-spent:reads-per-appointment``), or
-what a check of the processor's said. Whatever is not expected is a surprise, and the demo then ends with an exit code of 1.
+An outcome is a word of the client's view: ``granted``, the public code of a refusal with its fact (``budget-spent:reads-per-appointment``,
+``gate-frozen:evidence:lapsed:pentest``), or what a check of the processor's said. Whatever is not expected is a surprise, and the demo
+then ends with an exit code of 1.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +16,7 @@ from typing import Final
 import msgspec
 
 from ecluse.client import Refused
+from ecluse.demo.model import Part
 
 GRANTED: Final = "granted"
 
@@ -59,12 +62,26 @@ STEPS: Final[dict[str, Step]] = {
     "one-answer": Step(expected="same", says="Made-up and foreign handles are answered alike", told=Told.QUIET),
     "held": Step(expected="suspended:client", says="The agency suspends a machine in the middle of its work", told=Told.REFUSED),
     "machine": Step(expected="step-up-required", says="A contract that wants its trainers signed in", told=Told.REFUSED),
-    "frozen": Step(expected="gate-frozen:frozen", says="A contract that lacks a clause of Art. 28(3)", told=Told.REFUSED),
-    "ended": Step(expected="gate-frozen:closed", says="A contract that ended yesterday", told=Told.REFUSED),
+    "frozen": Step(
+        expected="gate-frozen:contract:clause:missing:28.3.h",
+        says="A contract that lacks a clause of Art. 28(3)",
+        told=Told.REFUSED,
+    ),
+    "lapsed": Step(expected="gate-frozen:evidence:lapsed:pentest", says="A penetration test that is too old", told=Told.REFUSED),
+    "overdue": Step(expected="gate-frozen:finding:overdue", says="A critical finding, its due day over", told=Told.REFUSED),
+    "undeclared": Step(
+        expected="gate-frozen:sub-processor:undeclared", says="A sub-processor that the contract does not name", told=Told.REFUSED
+    ),
     "stolen": Step(expected="invalid-proof", says="A stolen token, used with another key", told=Told.TURNED_AWAY),
     "replayed": Step(expected="invalid-proof", says="A whole request, overheard and sent again", told=Told.TURNED_AWAY),
     "proof": Step(expected="verified", says="The log proves that a receipt's entry is in it", told=Told.QUIET),
 }
+
+
+SHUT: Final[dict[str, Part]] = {"frozen": Part.FROZEN, "lapsed": Part.LAPSED, "overdue": Part.HELD, "undeclared": Part.ROBBED}
+"""The steps at the gates that let nothing through at the end of the day, and whose they are. Each has the one reason that its outcome names."""
+
+_ID: Final = re.compile(r":[a-z]{3}_[a-z2-7]+")
 
 
 class Surprise(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,10 +115,17 @@ class Journal:
         self.surprises.append(Surprise(step=step, who=who, expected=expected, found=found))
 
 
+def bare(reason: str) -> str:
+    """Return a gate's reason without the id of the document or finding that it is about."""
+    return _ID.sub("", reason)
+
+
 def outcome_of(refused: Refused, now: datetime) -> str:
     """Return a refusal's outcome: its code, and the fact that it tells."""
     extra = refused.extra
-    fact = extra.get("budget") or extra.get("state") or extra.get("scope")
+    reasons = extra.get("reasons")
+    shut_by = bare(str(reasons[0])) if isinstance(reasons, list) and reasons else None
+    fact = extra.get("budget") or shut_by or extra.get("state") or extra.get("scope")
     if refused.code == "outside-window":
         early = now < datetime.fromisoformat(str(extra.get("opens_at")))
         fact = "cancelled" if extra.get("cancelled") else "early" if early else "late"

@@ -18,12 +18,12 @@ LANGUAGE: Final = "language-course"
 
 _CIVIC: Final = (
     Course(
-        purpose=CIVIC, label="Journée de formation civique", opens_before=24, closes_after=2, capacity=24, reads=4,
+        purpose=CIVIC, label="Journée de formation civique", opens_before=24, closes_after=2, capacity=30, reads=4,
         attributes={
             "family_name": "full", "given_name": "full", "birth_date": "year", "preferred_language": "full",
             "email": "relay", "phone": "relay",
         },
-        sheet={"family_name": "full", "given_name": "initial"},
+        sheet={"family_name": "full", "given_name": "initial"}, unasked=frozenset({"email", "phone"}),
     ),
     Course(
         purpose=CIVIC, label="Journée de formation civique", opens_before=12, closes_after=2, capacity=20, reads=3,
@@ -57,14 +57,14 @@ _TRAINERS: Final = (
     "Rosalie Entremonts", "Hippolyte Garancière", "Leïla Pontavesnes", "Anselme Brévauchon", "Victoire Sauvelade", "Malik Estrevallon",
 )  # fmt: skip
 _SPECIAL: Final = (
-    ("lyon-formation", "Lyon Formation SAS", "lyon-3", Part.QUESTIONS, (_CIVIC[0], _LANGUAGE[0])),
-    ("nice-langues", "Nice Langues SARL", "nice-port", Part.MOVED, (_LANGUAGE[0],)),
-    ("lille-accueil", "Lille Accueil SCOP", "lille-sud", Part.SMALL_BUDGET, (_CIVIC[1],)),
-    ("nantes-passerelle", "Nantes Passerelle SAS", "nantes-erdre", Part.HELD, (_CIVIC[2], _LANGUAGE[1])),
-    ("bordeaux-avenir", "Bordeaux Avenir SARL", "bordeaux-lac", Part.ROBBED, (_LANGUAGE[2],)),
-    ("strasbourg-atelier", "Strasbourg Atelier SCIC", "neudorf", Part.DESK_ONLY, (_CIVIC[0],)),
-    ("aix-langues", "Aix Langues SARL", "aix-centre", Part.FROZEN, (_LANGUAGE[1],)),
-    ("metz-insertion", "Metz Insertion SAS", "metz-gare", Part.ENDED, (_CIVIC[1],)),
+    ("lyon-formation", "Lyon Formation SAS", "lyon-3", Part.QUESTIONS, (_CIVIC[0], _LANGUAGE[0]), "Hébergeur Rhône SAS"),
+    ("nice-langues", "Nice Langues SARL", "nice-port", Part.MOVED, (_LANGUAGE[0],), "Hébergeur Azur SAS"),
+    ("lille-accueil", "Lille Accueil SCOP", "lille-sud", Part.SMALL_BUDGET, (_CIVIC[1],), ""),
+    ("nantes-passerelle", "Nantes Passerelle SAS", "nantes-erdre", Part.HELD, (_CIVIC[2], _LANGUAGE[1]), "Hébergeur Loire SAS"),
+    ("bordeaux-avenir", "Bordeaux Avenir SARL", "bordeaux-lac", Part.ROBBED, (_LANGUAGE[2],), "Hébergeur Garonne SAS"),
+    ("strasbourg-atelier", "Strasbourg Atelier SCIC", "neudorf", Part.DESK_ONLY, (_CIVIC[0],), "Hébergeur Rhône SAS"),
+    ("aix-langues", "Aix Langues SARL", "aix-centre", Part.FROZEN, (_LANGUAGE[1],), ""),
+    ("metz-insertion", "Metz Insertion SAS", "metz-gare", Part.LAPSED, (_CIVIC[1],), ""),
 )
 _TOWNS: Final = (
     "amiens", "angers", "avignon", "besancon", "brest", "caen", "calais", "cergy", "colmar", "creil", "dijon", "dunkerque",
@@ -82,9 +82,9 @@ def firms_for(people: int) -> tuple[Firm, ...]:
     special = tuple(
         Firm(
             id=name, name=title, site=site, part=part, courses=courses, trainers=_trainers(rank),
-            persons_per_hour=SMALL_BUDGET if part is Part.SMALL_BUDGET else 200,
+            persons_per_hour=SMALL_BUDGET if part is Part.SMALL_BUDGET else 200, host=host,
         )
-        for rank, (name, title, site, part, courses) in enumerate(_SPECIAL)
+        for rank, (name, title, site, part, courses, host) in enumerate(_SPECIAL)
     )  # fmt: skip
     if people < FULL_SIZE:
         return special

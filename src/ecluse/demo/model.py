@@ -20,11 +20,14 @@ class Part(StrEnum):
     ROBBED = "robbed"
     DESK_ONLY = "desk-only"
     FROZEN = "frozen"
-    ENDED = "ended"
+    LAPSED = "lapsed"
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """A purpose of a contract of the demo. ``attributes`` and ``sheet``: attribute to form; ``opens_before``, ``closes_after``: hours."""
+    """A purpose of a contract of the demo. ``attributes`` and ``sheet``: attribute to form; ``opens_before``, ``closes_after``: hours.
+
+    ``unasked``: attributes of the contract that no trainer ever asks for.
+    """
 
     purpose: str
     label: str
@@ -34,10 +37,19 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     closes_after: int
     capacity: int
     reads: int
+    unasked: frozenset[str] = frozenset()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Return the attributes that trainers ask for."""
+        return tuple(name for name in self.attributes if name not in self.unasked)
 
 
 class Firm(msgspec.Struct, frozen=True, kw_only=True):
-    """A processor of the demo. ``trainers``: how it calls its people; ``persons_per_hour``: the ceiling of its one client."""
+    """A processor of the demo. ``trainers``: how it calls its people; ``persons_per_hour``: the ceiling of its one client.
+
+    ``host``: the sub-processor that its contract names, empty: none.
+    """
 
     id: str
     name: str
@@ -46,6 +58,7 @@ class Firm(msgspec.Struct, frozen=True, kw_only=True):
     courses: tuple[Course, ...]
     trainers: tuple[str, ...]
     persons_per_hour: int = 200
+    host: str = ""
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ class Office:
     ) -> Disclosed | None:
         """Ask for one person as a step of the day; ``agent`` and ``fields`` are the session's own where they are not named."""
         plan = self.plan_of(session)
-        found, disclosed = await self.outcome(place, agent or plan.agent, fields or plan.course.attributes)
+        found, disclosed = await self.outcome(place, agent or plan.agent, fields or plan.course.asked)
         self.journal.note(step, self.id, found)
         return disclosed
 

@@ -7,6 +7,7 @@ itself makes is deleted; any other folder that is not empty is refused. Files wi
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -20,9 +21,11 @@ from ecluse.demo.options import DemoOptions
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.embedded_home import find_home
 from ecluse.errors import ConfigurationError
+from ecluse.papers.activity import FILE as ACTIVITY
 from ecluse.settings import Installation
 
 HOST: Final = "127.0.0.1"
+TIMEZONE: Final = "Europe/Paris"
 FEWEST: Final = 100
 """People below which the day's sessions can't be filled with distinct ones."""
 
@@ -31,11 +34,50 @@ ACCOUNT_JSON: Final = "account.json"
 GATE_LOG: Final = "gate.log"
 POLICY: Final = "log.policy"
 WITNESSES: Final = "witnesses"
+MAIL: Final = "mail"
+PAPERS: Final = "papers"
 MARK: Final = "ecluse-demo"
 _UNFINISHED: Final = "demo.unfinished"
-_FOLDERS: Final = ("keys", "state", "contracts", "policies", "clients", "db", WITNESSES)
-_FILES: Final = ("ecluse.toml", "register.toml", DEMO_JSON, ACCOUNT_JSON, GATE_LOG, POLICY, _UNFINISHED)
+_FOLDERS: Final = ("keys", "state", "contracts", "policies", "clients", "db", WITNESSES, MAIL, PAPERS)
+_FILES: Final = ("ecluse.toml", "register.toml", ACTIVITY, DEMO_JSON, ACCOUNT_JSON, GATE_LOG, POLICY, _UNFINISHED)
 _MOST_PORT: Final = 65_535
+_CONTROLLER: Final = """\
+country = "FR"
+address = "2 place des Exemples, 75000 Paris"
+contact = "Aurélien Castambide, directeur de l'agence"
+reach = "contact@agency.example"
+dpo = "Sidonie Marcheval, dpo@agency.example"
+"""
+_MAIL: Final = """
+[mail]
+host = "{host}"
+port = {port}
+security = "none"         # a server on this machine: the demo's own
+sender = "ecluse@agency.example"
+controller = ["acces@agency.example"]
+dpo = "dpo@agency.example"
+every_seconds = 1         # nobody wants to wait in a demo
+"""
+_ACTIVITY: Final = """\
+# What no configuration decides, in the controller's own words (docs/papers.md). All of it is invented.
+[record]
+reference = "DEMO-01"
+service = "Service des parcours d'intégration"
+persons = ["signataires du contrat d'intégration"]
+source = "dossier de séjour, remis par la préfecture"
+rights = "par courrier, ou auprès du délégué à la protection des données"
+impact_assessment = "analyse d'impact de démonstration"
+automated_decisions = "aucune"
+internal_recipients = ["service des parcours d'intégration"]
+
+[record.erasure]
+identity = "2 ans après la fin du parcours"
+contact = "2 ans après la fin du parcours"
+civil_status = "2 ans après la fin du parcours"
+residence = "2 ans après la fin du parcours"
+programme = "5 ans après la fin du parcours"
+language = "2 ans après la fin du parcours"
+"""
 
 
 class _Marked(msgspec.Struct):
@@ -64,7 +106,11 @@ class DemoWitness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
-    """``demo.json``: where everything is. ``policy_file``: whom to believe; ``database_url`` and ``register_url`` hold passwords."""
+    """``demo.json``: where everything is.
+
+    ``policy_file``: whom to believe; ``mail_folder``: each mail that was sent, a file each;
+    ``papers_folder``: what was printed at the end of the day; ``database_url`` and ``register_url`` hold passwords.
+    """
 
     kind: str = MARK
     base_url: str
@@ -73,13 +119,15 @@ class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
     log_vkey: str
     policy_file: str
     witnesses: list[DemoWitness]
+    mail_folder: str
+    papers_folder: str
     database_url: str
     register_url: str
     processors: list[DemoProcessor]
 
 
-def make_installation(options: DemoOptions, register_toml: str) -> Installation:
-    """Check the options, clear what an earlier demo left, and write a new installation's files and keys."""
+def make_installation(options: DemoOptions, register_toml: str, *, mail_port: int) -> Installation:
+    """Check the options, clear what an earlier demo left, and write a new installation's files and keys. ``mail_port``: of the mail server on this machine."""
     if options.people < FEWEST:
         raise ConfigurationError("--people", f"a working day needs {FEWEST} people", f"Ask for {FEWEST} or more")
     _check_port(options.port)
@@ -92,13 +140,28 @@ def make_installation(options: DemoOptions, register_toml: str) -> Installation:
         "host": HOST,
         "port": options.port,
         "name": "Agence de démonstration",
-        "timezone": "Europe/Paris",
+        "timezone": TIMEZONE,
         "database_url": "",
         "register_url": "",
     }
     install.create(folder, values, register_toml)
+    _say_more(folder, mail_port)
     (folder / "clients").mkdir(mode=0o700)
     return settings.load(folder, {}, {})
+
+
+def _say_more(folder: Path, mail_port: int) -> None:
+    """Write what papers say of the controller, and how notices leave."""
+    path = folder / "ecluse.toml"
+    head, table, tail = path.read_text(encoding="utf-8").partition("\n[database]")
+    path.write_text(f"{head}{_CONTROLLER}{table}{tail}{_MAIL.format(host=HOST, port=mail_port)}", encoding="utf-8")
+    (folder / ACTIVITY).write_text(_ACTIVITY, encoding="utf-8")
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
 
 
 def clear(folder: Path) -> None:

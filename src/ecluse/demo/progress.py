@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.console import Console
 
-STEPS: Final = 7
+STEPS: Final = 8
 _TENTH: Final = 10
 _SLOW_SECONDS: Final = 3.0
 

@@ -13,7 +13,7 @@ from ecluse.client import ClientError, Session
 from ecluse.client.model import Json
 from ecluse.demo import thief
 from ecluse.demo.expected import GRANTED
-from ecluse.demo.model import Part
+from ecluse.demo.model import Firm, Part
 from ecluse.demo.office import Office
 
 _MOST_PAGES: Final = 100
@@ -32,6 +32,12 @@ class Agency(Protocol):
 
     async def release(self, hold: str) -> None:
         """Release a hold."""
+
+    async def find(self, processor: str) -> None:
+        """Open a critical finding of an audit whose due day is over."""
+
+    async def accept_list(self, firm: Firm) -> None:
+        """Accept a processor's own list of sub-processors, which names one more than its contract."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +61,9 @@ async def questions(office: Office, stage: Stage) -> None:
     await _call_the_roll(office, first)
     await asyncio.gather(*(office.receive(session, session.appointments) for session in current))
     places = first.appointments
+    await asyncio.gather(*(office.ask("second-look", first, place.id) for place in places))
     await office.ask("other-room", first, places[1].id, agent=_colleague(office, first))
-    await office.ask("too-much", first, places[2].id, fields=[*office.plan_of(first).course.attributes, NOT_CONTRACTED])
+    await office.ask("too-much", first, places[2].id, fields=[*office.plan_of(first).course.asked, NOT_CONTRACTED])
     await _probe(office, first, stage)
     await _lose_an_answer(office, first, places[3].id)
     shuts_at = late.appointments[0].closes_at
@@ -85,7 +92,7 @@ async def small_budget(office: Office, _stage: Stage) -> None:
     granted = refused = 0
     for session in office.sessions:
         plan = office.plan_of(session)
-        asks = (office.outcome(place.id, plan.agent, plan.course.attributes) for place in session.appointments)
+        asks = (office.outcome(place.id, plan.agent, plan.course.asked) for place in session.appointments)
         for found, _ in await asyncio.gather(*asks):
             granted, refused = granted + (found == GRANTED), refused + (found != GRANTED)
             office.journal.note("arrival" if found == GRANTED else "burst", office.id, found)
@@ -94,7 +101,7 @@ async def small_budget(office: Office, _stage: Stage) -> None:
 
 
 async def held(office: Office, stage: Stage) -> None:
-    """Be suspended in the middle of the work, and released."""
+    """Be suspended in the middle of the work, and released; then an audit's finding shuts the gate."""
     before, after = office.sessions[:2], office.sessions[2:]
     await asyncio.gather(*(office.receive(session, session.appointments) for session in before))
     hold = await stage.agency.suspend(office.party.client_id)
@@ -102,24 +109,26 @@ async def held(office: Office, stage: Stage) -> None:
     await stage.agency.release(hold)
     await office.ask("released", after[0], after[0].appointments[0].id)
     await asyncio.gather(*(office.receive(session, session.appointments[1:]) for session in after))
+    await stage.agency.find(office.id)
+    await _turned_away(office, "overdue")
 
 
 async def robbed(office: Office, stage: Stage) -> None:
-    """Work, while somebody overhears the line and steals the token."""
+    """Work, while somebody overhears the line and steals the token; then its own list names a sub-processor that nobody agreed to."""
     await asyncio.gather(*(office.receive(session, session.appointments) for session in office.sessions))
     if office.line.overheard is None:
         raise AssertionError("impossible: an office that asked for nobody")
     office.journal.note("stolen", office.id, await thief.use_token(stage.base_url, office.line.overheard))
     office.journal.note("replayed", office.id, await thief.send_again(stage.base_url, office.line.overheard))
+    await stage.agency.accept_list(office.party.firm)
+    await _turned_away(office, "undeclared")
 
 
 def refused_as(step: str) -> Callable[[Office, Stage], Awaitable[None]]:
     """Return a scene in which each ask is refused in one way."""
 
     async def scene(office: Office, _stage: Stage) -> None:
-        for session in office.sessions:
-            for place in session.appointments[:2]:
-                await office.ask(step, session, place.id)
+        await _turned_away(office, step)
 
     return scene
 
@@ -133,8 +142,15 @@ SCENES: Final[dict[Part, Callable[[Office, Stage], Awaitable[None]]]] = {
     Part.ROBBED: robbed,
     Part.DESK_ONLY: refused_as("machine"),
     Part.FROZEN: refused_as("frozen"),
-    Part.ENDED: refused_as("ended"),
+    Part.LAPSED: refused_as("lapsed"),
 }
+
+
+async def _turned_away(office: Office, step: str) -> None:
+    """Ask for two learners of each session in vain."""
+    for session in office.sessions:
+        for place in session.appointments[:2]:
+            await office.ask(step, session, place.id)
 
 
 async def _call_the_roll(office: Office, session: Session) -> None:
@@ -171,7 +187,7 @@ async def _lose_an_answer(office: Office, session: Session, place: str) -> None:
     """Lose the answer on the line: the client asks again with the same key, and gets the same entry."""
     office.line.lose_next = True
     plan = office.plan_of(session)
-    found, disclosed = await office.outcome(place, plan.agent, plan.course.attributes)
+    found, disclosed = await office.outcome(place, plan.agent, plan.course.asked)
     if disclosed is not None:
         found = "redelivered" if office.line.lost == disclosed.receipt.index else "sealed twice"
     office.journal.note("lost-answer", office.id, found)
@@ -181,7 +197,7 @@ async def _read_until_spent(office: Office, session: Session, place: str) -> Non
     """Look at one learner again and again: the contract's reads are granted, the next one is not."""
     plan = office.plan_of(session)
     for _ in range(plan.course.reads + 1):
-        found, _ = await office.outcome(place, plan.agent, plan.course.attributes)
+        found, _ = await office.outcome(place, plan.agent, plan.course.asked)
         office.journal.note("second-look" if found == GRANTED else "read-again", office.id, found)
         if found != GRANTED:
             return

@@ -15,6 +15,7 @@ from ecluse.db import Connection
 from ecluse.install import LOG_ID
 from ecluse.ledger import Event, fields_of
 from ecluse.ledger.fsck import check_log
+from ecluse.policy import Reason
 from ecluse.register import RegisterMap
 from ecluse.register.statement import mapped_columns
 
@@ -34,7 +35,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
     ``grants``: entries that disclosed a person; ``persons``: distinct ones; ``fields``: values disclosed; ``forms``: attribute to form to count, withheld
     ones included; ``refusals``: public reason to count; ``unlisted``: grants to an agent who was not on the session's list; ``while_held``: grants to the
-    suspended client between the hold's entry and its release.
+    suspended client between the hold's entry and its release; ``gates``: refusals at shut gates, processor to reason to count.
     """
 
     grants: int
@@ -46,6 +47,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     controls: int
     redelivered: int
     while_held: int
+    gates: dict[str, dict[str, int]]
 
 
 class LedgerCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,7 @@ async def read_tally(connection: Connection, held_client: str) -> Tally:
     """Read all openings in one pass."""
     forms: dict[str, Counter[str]] = defaultdict(Counter)
     refusals: Counter[str] = Counter()
+    gates: dict[str, Counter[str]] = defaultdict(Counter)
     persons: set[str] = set()
     counts: Counter[str] = Counter()
     held = False
@@ -78,6 +81,8 @@ async def read_tally(connection: Connection, held_client: str) -> Tally:
                     forms[name][str(form)] += 1
             elif "reason" in said:
                 refusals[str(said["reason"])] += 1
+                if said["reason"] == Reason.GATE_FROZEN:
+                    gates[str(said["processor"])].update(map(str, _list(said["reasons"])))
             else:
                 counts["controls"] += 1
                 held = _held(event, said, held_client, now=held)
@@ -92,6 +97,7 @@ async def read_tally(connection: Connection, held_client: str) -> Tally:
         controls=counts["controls"],
         redelivered=redelivered,
         while_held=counts["while_held"],
+        gates={name: dict(given) for name, given in sorted(gates.items())},
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console
@@ -16,7 +18,8 @@ from rich.text import Text
 
 from ecluse.demo.account import Account, StepCount
 from ecluse.demo.expected import GRANTED, Told
-from ecluse.demo.premises import WITNESSES
+from ecluse.demo.governance import Notified, Shut
+from ecluse.demo.premises import MAIL, TIMEZONE, WITNESSES
 from ecluse.demo.tally import WITHHELD
 
 _MEBIBYTE: Final = 1024 * 1024
@@ -33,13 +36,18 @@ _ANSWERS: Final = {
     "redelivered": "the first answer again",
     "budget-spent:reads-per-appointment": "budget-spent (reads)",
     "budget-spent:client-per-hour": "budget-spent (hour)",
-    "gate-frozen:frozen": "gate-frozen",
-    "gate-frozen:closed": "gate-frozen (closed)",
+    "gate-frozen:contract:clause:missing:28.3.h": "gate-frozen (clause)",
+    "gate-frozen:evidence:lapsed:pentest": "gate-frozen (evidence)",
+    "gate-frozen:finding:overdue": "gate-frozen (finding)",
+    "gate-frozen:sub-processor:undeclared": "gate-frozen (sub-processor)",
     "outside-window:late": "outside-window (late)",
     "outside-window:early": "outside-window (early)",
     "outside-window:cancelled": "outside-window (cancelled)",
     "suspended:client": "suspended",
 }
+_MOVES: Final = {"processor": "the processor's move", "controller": "the agency's move", "nobody": "nobody's move"}
+_PARTIES: Final = {"processor": "the processor", "controller": "the agency, its DPO"}
+_WHICH: Final = re.compile(r" \((?:evd|fnd)_[a-z2-7]+\)")
 
 
 def tell(console: Console, account: Account) -> None:
@@ -47,8 +55,11 @@ def tell(console: Console, account: Account) -> None:
     console.print()
     _headline(console, account)
     _steps(console, account)
+    _gates(console, account)
     _disclosed(console, account)
     _never(console, account)
+    _flows(console, account)
+    _papers(console, account)
     _ledger(console, account)
     _run(console, account)
     _next(console, account)
@@ -130,6 +141,89 @@ def _answer(step: StepCount) -> Text:
     """Write an outcome for people; a word stands beside every colour."""
     words = _ANSWERS.get(step.outcome) or step.outcome
     return Text(words, style="green" if step.told is Told.THROUGH else "yellow")
+
+
+def _gates(console: Console, account: Account) -> None:
+    """Show the gates that let nothing through: why, the mend, whose move it is, what was refused, and who was told."""
+    governed = account.governed
+    _heading(console, f"Gates that let nothing through: {len(governed.shut)}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("processor", no_wrap=True)
+    table.add_column("why, and the mend")
+    table.add_column("refused", justify="right")
+    table.add_column("who was told", no_wrap=True)
+    for number, one in enumerate(governed.shut):
+        if number:
+            table.add_row()
+        told = Text("\n").join(_notified(each) for each in one.notified)
+        table.add_row(
+            Text.assemble(one.processor, "\n", (one.state, "bold red")),
+            _why(one),
+            f"{one.refused:,}",
+            told or Text("nobody", "bold red"),
+        )
+    console.print(table)
+    folder = _shown(Path(account.run.folder) / MAIL)
+    _say(
+        console,
+        f"No worker shut them: each request asks contract, documents, findings and dates anew. The processor reads the reason in each refusal; "
+        f"{governed.mails} mails left the gate and are kept in {folder}/.",
+    )
+
+
+def _why(one: Shut) -> Text:
+    """Say why a gate is shut, the mend, and whose move it is."""
+    return Text("\n").join(
+        Text.assemble(_WHICH.sub("", each.what), "\n", (f"→ {each.mend}", "green"), (f" ({_MOVES[each.move]})", "dim"))
+        for each in one.reasons
+    )
+
+
+def _notified(one: Notified) -> Text:
+    """Say who was told, when and where."""
+    at = one.at.astimezone(ZoneInfo(TIMEZONE))
+    return Text.assemble(f"{at:%H:%M:%S} {_PARTIES[one.party]}", *((f"\n{address}", "dim") for address in one.addresses))
+
+
+def _flows(console: Console, account: Account) -> None:
+    """Compare what contracts declare with what was seen."""
+    flows = account.governed.flows
+    _heading(console, "What flowed, against what the contracts declare")
+    _say(
+        console,
+        f"Of {flows.declared} declared flows {flows.seen} were seen, each as declared; {flows.unasked} nobody has asked for yet. "
+        f"{flows.counted:,} of {flows.entries:,} entries are counted.",
+    )
+    for flagged in flows.flagged:
+        console.print(Text(f"Flagged: {flagged.processor}, {flagged.outcome}: {flagged.why}", style="yellow"))
+    for one in flows.proposed:
+        _say(
+            console,
+            f"Could be less: the contract of {flows.proposal_of} names {one.attribute.replace('_', ' ')} for {one.purpose}, {one.why}. "
+            f"Proposed: {one.before} becomes {one.after}; a person decides.",
+        )
+    if not flows.proposed:
+        _say(console, "No weaker form is proposed: below 100 disclosures of a purpose a day says too little of what is needed.")
+
+
+def _papers(console: Console, account: Account) -> None:
+    """List what was printed."""
+    papers = account.governed.papers
+    _heading(console, f"The papers, from the same contracts and the same ledger: {len(papers)}")
+    table = _table("file", "what", "KiB")
+    for paper in papers:
+        table.add_row(_shown(Path(account.run.folder) / paper.file), paper.title, f"{(paper.size_bytes + 1023) // 1024:,}")
+    console.print(table)
+    missing = sum(paper.missing for paper in papers)
+    _say(
+        console,
+        "Evidence for Art. 28 and 30 GDPR. "
+        + (
+            "No field that the law asks for is empty."
+            if not missing
+            else f"[bold red]{missing} fields that the law asks for are empty.[/bold red]"
+        ),
+    )
 
 
 def _never(console: Console, account: Account) -> None:
@@ -214,6 +308,15 @@ def _commands(account: Account) -> Iterator[tuple[str, str]]:
         "be a witness: what the data-protection officer's office has seen of it",
         f"{ecluse} ledger witness show --dir {witness}",
     )
+    for shut in account.governed.shut[:1]:
+        yield (
+            "why a gate lets nothing through, and what comes if nobody acts",
+            f"{ecluse} contract gate {shut.processor} --dir {folder}",
+        )
+        yield "who was told of it", f"{ecluse} notices list {shut.processor} --dir {folder}"
+    if account.governed.flows.proposed:
+        less = f"{ecluse} flows propose {account.governed.flows.proposal_of} --dir {folder}"
+        yield "what could be disclosed less, and what that changes", less
     yield "addresses, clients and keys, for scripts", f"cat {folder}/demo.json"
 
 

@@ -28,6 +28,8 @@ _COLUMNS: Final = (
 _SIZES: Final = (14, 12, 16, 10, 15, 20, 13)
 _SLOTS: Final = ((timedelta(minutes=-45), timedelta(hours=3)), (timedelta(hours=3), timedelta(hours=3)))
 _QUARTER: Final = 15
+_FULL_ROOMS: Final = frozenset({Part.SMALL_BUDGET, Part.QUESTIONS})
+"""Both groups of the first together outlast two hours' budget; of the second enough is seen to say what nobody asks for."""
 
 
 def plan_day(parties: Sequence[Party], subjects: Sequence[str], now: datetime) -> tuple[PlannedSession, ...]:
@@ -39,8 +41,8 @@ def plan_day(parties: Sequence[Party], subjects: Sequence[str], now: datetime) -
         for course in party.firm.courses:
             for after, length in _SLOTS:
                 size = min(course.capacity, _SIZES[len(sessions) % len(_SIZES)])
-                if party.firm.part is Part.SMALL_BUDGET:
-                    size = course.capacity  # both groups together outlast two hours' budget
+                if party.firm.part in _FULL_ROOMS:
+                    size = course.capacity
                 starts_at = begin + after
                 sessions.append(
                     _session(party, course, len(sessions), starts_at, starts_at + length, _round(subjects, taken, size))

@@ -184,7 +184,9 @@ def evidence_detail(found: Evidence) -> dict[str, object]:
         "reviewed_on": found.reviewed_on.isoformat(),
         "sha256": found.sha256,
         "sites": list(found.sites),
-        "sub_processors": sha256(canonical([sub.name for sub in found.sub_processors])).hexdigest() if found.sub_processors else None,
+        "sub_processors": sha256(canonical([sub.name for sub in found.sub_processors])).hexdigest()
+        if found.sub_processors
+        else None,
     }
 
 

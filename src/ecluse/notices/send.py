@@ -46,7 +46,6 @@ DEAD: Final = Gauge("ecluse_notices_dead", "Notices that were given up")
 
 _MOST: Final = 20  # of a round
 _UNWELL: Final = 2  # failures one after the other that end a round: the server is not well
-_PAUSE: Final = timedelta(seconds=30)
 _HOUSE_EVERY: Final = timedelta(hours=1)
 _RETRIES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3))
 _FAILED: Final = (*LOST, asyncpg.PostgresError)
@@ -120,7 +119,7 @@ class Postman:
             except Exception as bug:  # noqa: BLE001 - the edge of a worker: it must not die silently
                 _log.error("notices:round:bug", **describe(bug))
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _PAUSE.total_seconds())
+                await asyncio.wait_for(stop.wait(), self._box.mail.every_seconds)
 
     async def round(self, stop: asyncio.Event | None = None) -> Round:
         """Do one round. Raises the driver's errors."""
