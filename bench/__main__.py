@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.agency import ensure_agency
+from bench.before import compare, earlier
 from bench.fsck import checked
 from bench.growth import growth, growth_table
 from bench.ledger import GROWN, appended, grown, integrated, ledger_table, proven
@@ -35,6 +36,12 @@ def main() -> None:
         "--growth", action="store_true", help="measure what the size of register and ledger costs, and nothing else"
     )
     parser.add_argument("--ledger", action="store_true", help="measure the ledger alone: append, integrate, proofs, growth")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        metavar="CHECKOUT",
+        help="measure the gate of an earlier checkout in the same rounds, and nothing else",
+    )
     parser.add_argument("--fsck", action="store_true", help="measure the check of a whole log, and nothing else")
     parser.add_argument("--entries", type=int, default=1_000_000, help="with --ledger and --fsck: of the log in the database")
     given = parser.parse_args()
@@ -64,6 +71,11 @@ def main() -> None:
         slow_fsync_ms=given.slow_fsync_ms,
     ) as bench:
         print(f"{given.people:,} people, {platform.machine()}, Python {platform.python_version()}", flush=True)
+        if given.before is not None:
+            then = (given.dir / f"before-{given.people}").absolute()
+            with earlier(given.before, then, given.people, given.port + 1, seconds=given.seconds, warm=given.warm) as worker:
+                print(f"\n{compare(bench, worker, given.connections, given.rounds)}")
+            return
         lines = medians(rounds(bench, who, given.connections, given.rounds))
         most = max(line.per_second for line in lines if line.who == GATE)
         print(f"half load: {most / 2:.0f} requests a second, due at random instants", flush=True)
