@@ -116,7 +116,7 @@ def _disclosed(console: Console, account: Account) -> None:
     console.print(table)
     withheld = {name.replace("_", " "): forms[WITHHELD] for name, forms in account.tally.forms.items() if WITHHELD in forms}
     if withheld:
-        words = ", ".join(f"{name} {count:,} times" for name, count in withheld.items())
+        words = ", ".join(f"{name} ({count:,})" for name, count in withheld.items())
         _say(
             console,
             f"Named by a contract and withheld, as its form can't be given (no relay address yet, or a one-letter name): {words}.",
