@@ -31,7 +31,7 @@ from tests.property.stopwatch import Line, Measured, request_of, signed_rank
 
 pytestmark = [pytest.mark.web, pytest.mark.timeout(900)]  # seconds: thousands of requests, one after the other
 
-BLOCKS: Final = 8_000 if os.environ.get("ECLUSE_BIG") else 1_000
+BLOCKS: Final = 8_000 if os.environ.get("ECLUSE_BIG") else 2_000
 LEVEL: Final = 5e-4
 SHARE: Final = 0.05
 ROUND: Final = 250
@@ -180,7 +180,7 @@ def twice(stand: Stand, kinds: tuple[str, str], prepare: dict[str, Prepare], blo
 
 # ── an unknown handle and a foreign one ──────────────────────────────────────────────────────────────────────────────────────
 def test_time_when_a_handle_is_unknown_or_foreign_then_not_told_apart(stand: Stand) -> None:
-    """A thousand of each, or as many as a control of 5 % needs to be found, interleaved with it: no difference."""
+    """Two thousand of each, interleaved with a control of 5 % that is found: no difference."""
 
     def asks(handles: list[str]) -> Prepare:
         def make(count: int) -> list[Callable[..., float]]:
