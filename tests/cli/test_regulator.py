@@ -66,7 +66,7 @@ def seen(*firms: ProcessorFacts, settings: Settings = SETTINGS, none: bool = Fal
     facts = samples.facts(*(firms or (firm(),)))
     said: dict[str, Any] = {
         "facts": replace(facts, processors=()) if none else facts, "settings": settings, "unsigned_since": None, "witnesses": 2,
-        "quorum_since": datetime(2026, 1, 5, 9, tzinfo=UTC), "uncosigned_since": None, "machines": 3, "portals": 1,
+        "quorum_since": datetime(2026, 1, 5, 9, tzinfo=UTC), "uncosigned_since": None, "machines": 3, "portals": 1, "mail_problem": "",
     }  # fmt: skip
     return Seen(**(said | changes))
 
@@ -99,6 +99,7 @@ MISSING = [
         seen(settings=replace(SETTINGS, register=RegisterSource(url="postgresql://ledger.agency.example:5432/other"))),
         "on the same server, ledger.agency.example:5432",
     ),
+    ("A4.told", seen(mail_problem="connection"), "no mail can be handed over to mail.agency.example: connection"),
     ("A4.told", seen(settings=replace(SETTINGS, mail=Mail())), "nobody is told"),
     ("A4.told", seen(settings=replace(SETTINGS, mail=replace(SETTINGS.mail, controller=()))), "mail.controller is empty"),
     ("A4.told", seen(settings=replace(SETTINGS, mail=replace(SETTINGS.mail, controller=(), dpo=""))), "mail.controller and mail.dpo are"),
@@ -260,3 +261,18 @@ def test_office_when_a_setting_is_mended_then_its_rule_follows(office: Office) -
     (kept,) = [each for each in office.json("doctor", "--regulator")["rules"] if each["id"] == "A3.time"]
     assert (long["level"], kept["level"]) == ("warn", "ok")
     assert "24 months" in long["found"]
+
+
+@pytest.mark.db
+def test_office_when_a_contract_can_not_be_read_then_it_is_said_and_no_rule_is_held(office: Office) -> None:
+    """Half a picture is no evidence: the map has to fit the contracts first."""
+    office.firm()
+    path = office.folder / "register.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[attribute.birth_date]", "[attribute.birth_day]"), encoding="utf-8")
+    try:
+        result = office.run("doctor", "--regulator")
+    finally:
+        path.write_text(text, encoding="utf-8")
+    assert result.exit_code != 0
+    assert "evidence for it is there" not in result.stdout

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ecluse.db import Connection
     from ecluse.papers.model import Facts
-    from ecluse.settings import Installation, Settings
+    from ecluse.settings import Installation
 
 _FILE: Final = Path(__file__).with_name("regulator.toml")
 _LATE: Final = timedelta(minutes=1)
@@ -93,13 +93,11 @@ def examine(installation: Installation) -> tuple[Rule, ...]:
 
     with install.databases(installation) as reached:
         facts = run(with_connection(installation, reached, READER, read))
-        return rules_of(
-            run(with_connection(installation, reached, APP, lambda connection: see(connection, facts, said.settings)))
-        )
+        return rules_of(run(with_connection(installation, reached, APP, lambda connection: see(connection, facts, installation))))
 
 
-async def see(connection: Connection, facts: Facts, settings: Settings) -> Seen:
-    """See beside the papers' facts what they leave out: witnesses, what waits for a signature, machines. As the gate's own role."""
+async def see(connection: Connection, facts: Facts, installation: Installation) -> Seen:
+    """See beside the papers' facts what they leave out: witnesses, what waits for a signature, machines, mail. As the gate's own role."""
     from ecluse.cli.store import log_there, rows_of
     from ecluse.install import LOG_ID
     from ecluse.ledger.policies import read_standing
@@ -113,14 +111,27 @@ async def see(connection: Connection, facts: Facts, settings: Settings) -> Seen:
     roles = list(clients.values())
     return Seen(
         facts=facts,
-        settings=settings,
+        settings=installation.settings,
         unsigned_since=log["last_at"] if log is not None and late else None,
         witnesses=len(stands.policy.witnesses) if stands.policy else 0,
         quorum_since=stands.quorum_since,
         uncosigned_since=stands.uncosigned_since,
         machines=roles.count("processor"),
         portals=roles.count("portal"),
+        mail_problem=await _knocked(installation),
     )
+
+
+async def _knocked(installation: Installation) -> str:
+    """Knock at the mail server, and return what keeps it from taking mail; empty: nothing, or there is none."""
+    from ecluse.errors import ConfigurationError
+    from ecluse.notices.send import knock, mailbox_of
+
+    try:
+        box = mailbox_of(installation)
+    except ConfigurationError as bad:
+        return f"{bad.where}: {bad.why}"
+    return (await knock(box) or "") if box is not None else ""
 
 
 def show(screen: Screen, rules: Iterable[Rule], *, quiet: bool) -> None:
@@ -138,7 +149,7 @@ def show(screen: Screen, rules: Iterable[Rule], *, quiet: bool) -> None:
     screen.say()
     screen.pairs([(str(count[level.value]), words) for level, words in _LEVELS.items()])
     screen.say(
-        "\nEvidence for an examination, of this instant. Whether it is enough, the controller and the authority judge.",
+        "\nEvidence of this instant. Whether it is enough, the controller and the authority judge.",
         style="bold",
     )
     screen.answer({"count": count, "rules": every})

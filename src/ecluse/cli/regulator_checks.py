@@ -43,7 +43,7 @@ class Stand(StrEnum):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What rules are held against. ``unsigned_since``: since when entries wait for a signature; ``witnesses``: how many are asked to cosign.
 
-    ``machines``, ``portals``: of processors and of persons' portals, with a key in use.
+    ``machines``, ``portals``: of processors and of persons' portals, with a key in use. ``mail_problem``: what its server said, empty: nothing.
     """
 
     facts: Facts
@@ -54,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     uncosigned_since: datetime | None
     machines: int
     portals: int
+    mail_problem: str
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -122,6 +123,8 @@ def _told(seen: Seen) -> Found:
     mail = seen.settings.mail
     if not mail.host:
         return Stand.WARN, "no mail server is configured: nobody is told"
+    if seen.mail_problem:
+        return Stand.WARN, f"no mail can be handed over to {mail.host}: {seen.mail_problem}"
     lacks = [name for name, said in (("mail.controller", mail.controller), ("mail.dpo", mail.dpo)) if not said]
     if lacks:
         return Stand.WARN, f"mail goes by {mail.host}, but {' and '.join(lacks)} {'are' if lacks[1:] else 'is'} empty"
