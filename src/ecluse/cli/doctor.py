@@ -28,6 +28,12 @@ def doctor(
             help="For the database's administrator: every statement with its plan, locks, connections, rights, timeouts, sizes and growth.",
         ),
     ] = False,
+    regulator: Annotated[
+        bool,
+        flag(
+            "--regulator", help="What regulators ask, rule by rule: what is done about it here, the evidence, or what is missing."
+        ),
+    ] = False,
     quiet: Annotated[bool, flag("--quiet", help="Show only what is not ok.")] = False,
     folder: Dir = None,
     as_json: Json = False,
@@ -44,6 +50,9 @@ def doctor(
         return
     if dba:
         _look_for_dba(screen, installation, quiet=quiet)
+        return
+    if regulator:
+        _look_for_regulator(screen, installation, quiet=quiet)
         return
     with screen.working("Looking"):
         parts = _look(installation)
@@ -100,6 +109,15 @@ def _look_for_dba(screen: Screen, installation: Installation, *, quiet: bool) ->
     )
     if fails:
         raise typer.Exit(REFUSED)
+
+
+def _look_for_regulator(screen: Screen, installation: Installation, *, quiet: bool) -> None:
+    """Show what a regulator asks, and what there is to show."""
+    from ecluse.cli.regulator import examine, show
+
+    with screen.working("Looking"):
+        rules = examine(installation)
+    show(screen, rules, quiet=quiet)
 
 
 def _verdict(screen: Screen, fails: int, warns: int) -> None:
