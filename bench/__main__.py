@@ -9,6 +9,7 @@ from typing import Final
 
 from bench.agency import ensure_agency
 from bench.before import compare, earlier
+from bench.exposure import exposed
 from bench.fsck import checked
 from bench.growth import growth, growth_table
 from bench.ledger import GROWN, appended, grown, integrated, ledger_table, proven
@@ -43,6 +44,8 @@ def main() -> None:
         help="measure the gate of an earlier checkout in the same rounds, and nothing else",
     )
     parser.add_argument("--fsck", action="store_true", help="measure the check of a whole log, and nothing else")
+    parser.add_argument("--exposure", action="store_true", help="measure what computing exposures costs, and nothing else")
+    parser.add_argument("--appointments", type=int, default=2_100_000, help="with --exposure: of the schedule")
     parser.add_argument("--entries", type=int, default=1_000_000, help="with --ledger and --fsck: of the log in the database")
     given = parser.parse_args()
     if given.ledger:
@@ -50,6 +53,9 @@ def main() -> None:
         return
     if given.fsck:
         print(f"\n{ledger_table(checked(given.dir, given.port, given.entries))}")
+        return
+    if given.exposure:
+        print(f"\n{ledger_table(exposed(given.dir, given.port, given.appointments))}")
         return
     if given.growth:
         pairs = growth(

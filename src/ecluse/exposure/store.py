@@ -1,0 +1,282 @@
+"""Statements of exposure, read as ``ecluse_reader``. SQL is in ``queries.sql``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, MutableMapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import aiosql
+import msgspec
+
+from ecluse.contracts import Contract, ContractInvalid, Form, Gatekeeper, parse_contract
+from ecluse.contracts.store import load_facts, standing_of
+from ecluse.db import Connection
+from ecluse.exposure.advise import Planned
+from ecluse.exposure.model import Group, Holder, Member, Party, Scope, Span
+from ecluse.exposure.resolve import Piece
+from ecluse.register import AttributeType
+
+if TYPE_CHECKING:
+    from aiosql.queries import Queries
+
+Parsed = MutableMapping[str, Contract | None]
+"""Contracts by the hash of their text, kept by the caller between calls: a text never changes. None: it can't be read."""
+
+MOST_PURPOSES: Final = 62
+"""Of one processor: their numbers share a word with two hours."""
+
+
+_MOMENT: Final = timedelta(microseconds=1)
+
+
+class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+    """What is imagined of one processor: its contract replaced from ``at`` on, or (None) the processor suspended from then on."""
+
+    processor: str
+    contract: Contract | None
+    at: datetime
+
+
+@cache
+def _queries() -> Queries:
+    """Load ``queries.sql`` at first use: importing a module does nothing."""
+    queries: Queries = aiosql.from_path(Path(__file__).with_name("queries.sql"), "asyncpg")
+    return queries
+
+
+def query(name: str) -> str:
+    """Return the text of a named statement; its values are bound in the order of their first use."""
+    return str(getattr(_queries(), name).sql)
+
+
+async def now(connection: Connection) -> datetime:
+    """Read the database's clock."""
+    at: datetime = await connection.fetchval(query("clock"))
+    return at
+
+
+async def parties(
+    connection: Connection,
+    window: Span,
+    *,
+    processor: str | None,
+    kinds: Mapping[str, AttributeType],
+    zone: ZoneInfo,
+    at: datetime,
+    parsed: Parsed,
+    what_if: WhatIf | None = None,
+) -> list[Party]:
+    """Return one processor, or all, with what bounds it in ``window``; spent budgets are those of ``at``."""
+    named = await connection.fetch(query("processors"), processor)
+    versions = await _versions(connection, processor, window, kinds, parsed)
+    facts = await load_facts(connection, [row["id"] for row in named])
+    members = await _members(connection, processor, window, at)
+    found = []
+    for row in named:
+        name = row["id"]
+        spans = versions[name]
+        if what_if is not None and what_if.processor == name:
+            spans = _imagined(spans, what_if, window)
+        standing = standing_of(facts.get(name))
+        opened = [
+            (piece, contract)
+            for span, contract in spans
+            if contract is not None
+            for piece in _open(Gatekeeper(contract, standing, zone), span)
+        ]
+        found.append(
+            Party(
+                id=name, name=row["name"], closed=not opened,
+                open=tuple((cut, contract) for piece, contract in opened for cut in _without(piece, members.stops["processor", name])),
+                agents=tuple(members.agents[name]), clients=tuple(members.clients[name]),
+                spent_day=members.spent.get(("d", f"processor:{name}"), 0), spent_month=members.spent.get(("m", f"processor:{name}"), 0),
+            )
+        )  # fmt: skip
+    return found
+
+
+async def _versions(
+    connection: Connection, processor: str | None, window: Span, kinds: Mapping[str, AttributeType], parsed: Parsed
+) -> defaultdict[str, list[tuple[Span, Contract | None]]]:
+    """Return the contracts of a window, each with the part of it in which it is in force."""
+    rows = await connection.fetch(query("versions"), processor, window.begins, window.ends)
+    for text in await connection.fetch(query("texts"), sorted({row["hash"] for row in rows} - parsed.keys())):
+        try:
+            parsed[text["hash"]] = parse_contract(text["text"], kinds)
+        except ContractInvalid:
+            parsed[text["hash"]] = None
+    found: defaultdict[str, list[tuple[Span, Contract | None]]] = defaultdict(list)
+    for row in rows:
+        span = Span(begins=max(row["applied_at"], window.begins), ends=min(row["replaced_at"], window.ends))
+        found[row["processor_id"]].append((span, parsed[row["hash"]]))
+    return found
+
+
+async def contract_at(
+    connection: Connection, processor: str, at: datetime, kinds: Mapping[str, AttributeType], parsed: Parsed
+) -> Contract | None:
+    """Return a processor's contract at an instant."""
+    spans = (await _versions(connection, processor, Span(begins=at, ends=at + _MOMENT), kinds, parsed))[processor]
+    return spans[0][1] if spans else None
+
+
+def _imagined(spans: Sequence[tuple[Span, Contract | None]], what_if: WhatIf, window: Span) -> list[tuple[Span, Contract | None]]:
+    """Put another contract, or none, in the place of what is in force from an instant on."""
+    kept = [(Span(begins=span.begins, ends=min(span.ends, what_if.at)), one) for span, one in spans if span.begins < what_if.at]
+    after = Span(begins=max(window.begins, what_if.at), ends=window.ends)
+    return kept if what_if.contract is None or after.begins >= after.ends else [*kept, (after, what_if.contract)]
+
+
+def _open(keeper: Gatekeeper, span: Span) -> list[Span]:
+    """Return the parts of a span in which the gate lets disclosures through."""
+    found: list[Span] = []
+    at = span.begins
+    while at < span.ends:
+        gate = keeper.at(at)
+        past = min(gate.valid_until, span.ends)
+        if gate.state.permits:
+            found.append(Span(begins=at, ends=past))
+        at = past
+    return found
+
+
+def _without(span: Span, stops: Sequence[Span]) -> list[Span]:
+    """Return what is left of a span once some stops are cut out of it."""
+    left, at = [], span.begins
+    for stop in sorted(stops):
+        if stop.begins > at:
+            left.append(Span(begins=at, ends=min(stop.begins, span.ends)))
+        at = max(at, stop.ends)
+        if at >= span.ends:
+            return [one for one in left if one.begins < one.ends]
+    return [one for one in [*left, Span(begins=at, ends=span.ends)] if one.begins < one.ends]
+
+
+class _Members(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may ask, by processor; what stops whom, by scope and id; what is spent, by unit and scope."""
+
+    agents: defaultdict[str, list[Member]]
+    clients: defaultdict[str, list[Member]]
+    stops: defaultdict[tuple[str, str], list[Span]]
+    spent: dict[tuple[str, str], int]
+
+
+async def _members(connection: Connection, processor: str | None, window: Span, at: datetime) -> _Members:
+    """Read agents, clients, holds and budgets."""
+    stops: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
+    for row in await connection.fetch(query("holds"), window.begins, window.ends):
+        scope = "processor" if row["scope"] == "contract" else row["scope"]
+        stops[scope, row["scope_id"]].append(Span(begins=row["from_at"], ends=row["until_at"]))
+    spent = {(row["unit"], row["scope"]): row["persons"] for row in await connection.fetch(query("spent"), at)}
+    by_purpose: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for (unit, scope), persons in spent.items():
+        kind, _, rest = scope.partition(":")
+        if unit == "h" and kind == "agent":
+            agent, _, purpose = rest.partition(":")
+            by_purpose[agent][purpose] = persons
+    agents: defaultdict[str, list[Member]] = defaultdict(list)
+    clients: defaultdict[str, list[Member]] = defaultdict(list)
+    for row in await connection.fetch(query("agents"), processor):
+        stopped = tuple(stops["agent", row["id"]])
+        agents[row["processor_id"]].append(Member(id=row["id"], stopped=stopped, spent=by_purpose.get(row["id"], {})))
+    for row in await connection.fetch(query("clients"), processor):
+        stopped, used = tuple(stops["client", row["id"]]), spent.get(("h", f"client:{row['id']}"), 0)
+        clients[row["processor_id"]].append(Member(id=row["id"], stopped=stopped, spent={"": used}))
+    return _Members(agents=agents, clients=clients, stops=stops, spent=spent)
+
+
+async def groups(
+    connection: Connection, pieces: Sequence[Piece], *, at: datetime, standing: bool, checked_reads: bool
+) -> dict[str, list[Group]]:
+    """Return the persons of each processor whom its schedule leaves open in ``pieces``, those alike together.
+
+    ``standing``: only places that are open at ``at``. ``checked_reads``: leave out places that are read as often as they may be.
+    """
+    names = _numbered(pieces)
+    numbers = [names[piece.processor].index(piece.purpose) for piece in pieces]
+    processors, purposes, *others = _arrays(pieces, checked_reads=checked_reads)
+    found: dict[str, list[Group]] = {}
+    for row in await connection.fetch(query("groups"), processors, purposes, numbers, *others, at, standing):
+        known = names[row["processor"]]
+        found.setdefault(row["processor"], []).append(
+            Group(
+                purpose=known[row["purpose"]],
+                purposes=frozenset(name for number, name in enumerate(known) if row["purposes"] >> number & 1),
+                first=row["first"],
+                last=row["last"],
+                latest=row["latest"],
+                counted=row["counted"],
+                doubtful=row["doubtful"],
+                persons=row["persons"],
+                closes_at=row["closes_at"],
+            )
+        )
+    return found
+
+
+async def union_of(connection: Connection, pieces: Sequence[Piece], *, at: datetime, standing: bool, checked_reads: bool) -> int:
+    """Count the distinct persons of all pieces together."""
+    number: int = await connection.fetchval(query("union_of"), *_arrays(pieces, checked_reads=checked_reads), at, standing)
+    return number
+
+
+async def excess(connection: Connection, processor: str, window: Span, most: int) -> int:
+    """Count the places that a second person approved above ``most`` persons a day."""
+    number: int = await connection.fetchval(query("excess"), processor, window.begins, window.ends, most)
+    return number
+
+
+async def held(connection: Connection, holder: Holder) -> dict[str, tuple[tuple[Form, ...], int]]:
+    """Count whom a holder was given, by attribute, with the forms; empty: at all."""
+    whole = holder.scope in {Scope.PROCESSOR, Scope.SCHEDULER}
+    rows = (
+        await connection.fetch(query("held_of"), holder.processor)
+        if whole
+        else await connection.fetch(query("held_by"), holder.processor, holder.scope.value, holder.id)
+    )
+    return {row["attribute"]: (tuple(form for form in Form if form.value in row["forms"]), row["persons"]) for row in rows}
+
+
+async def beyond(connection: Connection, processor: str) -> int:
+    """Count, day by day, the persons whose disclosures are erased."""
+    number: int = await connection.fetchval(query("beyond"), processor)
+    return number
+
+
+async def ahead(connection: Connection, processor: str, at: datetime) -> tuple[list[datetime], Planned]:
+    """Return when the fullest sessions of the next two weeks begin, and how many persons a day and a month of the next two months hold at most."""
+    instants = [row["starts_at"] for row in await connection.fetch(query("ahead"), processor, at, at + timedelta(days=14))]
+    row = await connection.fetchrow(query("planned"), processor, at, at + timedelta(days=62))
+    if row is None:
+        raise AssertionError("impossible: an aggregate answers one row")
+    return instants, Planned(day=row["day"], month=row["month"])
+
+
+def _numbered(pieces: Sequence[Piece]) -> dict[str, list[str]]:
+    """Number the purposes of each processor by their place in a list."""
+    names: dict[str, list[str]] = {}
+    for piece in pieces:
+        known = names.setdefault(piece.processor, [])
+        if piece.purpose not in known:
+            known.append(piece.purpose)
+    if any(len(known) > MOST_PURPOSES for known in names.values()):
+        raise AssertionError(f"impossible: a processor with more than {MOST_PURPOSES} purposes")
+    return names
+
+
+def _arrays(pieces: Sequence[Piece], *, checked_reads: bool) -> list[list[object]]:
+    """Turn pieces into one array a column."""
+    return [
+        [piece.processor for piece in pieces],
+        [piece.purpose for piece in pieces],
+        [piece.begins for piece in pieces],
+        [piece.ends for piece in pieces],
+        [piece.opens_before for piece in pieces],
+        [piece.closes_after for piece in pieces],
+        [piece.reads if checked_reads else None for piece in pieces],
+    ]
