@@ -146,7 +146,7 @@ async def _measure(place: Path, port: int, reached: install.Databases, appointme
     try:
         now = await connection.fetchval("select ecluse.clock()")
         one = [Holder(scope=Scope.PROCESSOR, processor="proc-1")]
-        month, all_of_it = Span(begins=now, ends=now + timedelta(days=30)), Span(begins=now, ends=now + timedelta(days=400))
+        month, all_of_it = now + timedelta(days=30), now + timedelta(days=400)
         since = Span(begins=now - timedelta(days=400), ends=now + timedelta(days=400))
         begun = time.perf_counter()
         engine = Engine(register, installation.settings.zone)

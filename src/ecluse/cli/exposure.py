@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from ecluse.contracts import Change, Contract
+    from ecluse.contracts import Change
     from ecluse.db import Connection
-    from ecluse.exposure import Count, Held, Holder, Reach, Span
+    from ecluse.exposure import Count, Held, Holder, Reach
     from ecluse.exposure.advise import Advice
-    from ecluse.exposure.service import Engine, Exposure
+    from ecluse.exposure.service import Engine, Exposure, When
     from ecluse.settings import Installation
 
 _ROLE: Final = "ecluse_reader"
@@ -69,7 +69,7 @@ def exposure(
     `212` is a number that the best attack reaches and none passes; `≤ 212` one that none passes. See docs/containment.md.
     """
     from ecluse.cli.reach import attributes_of, load, on_log, read_text, register_map
-    from ecluse.contracts import parse_contract
+    from ecluse.contracts import diff_contracts, parse_contract
     from ecluse.exposure.service import Engine
 
     screen, installation = Screen(as_json=as_json), load(folder)
@@ -86,10 +86,13 @@ def exposure(
         _advise(screen, installation, engine, processor)
         return
 
-    async def work(connection: Connection) -> tuple[Exposure, Exposure | None, list[Change], Held | None]:
+    async def work(connection: Connection) -> tuple[Exposure, Exposure | None, Sequence[Change], Held | None]:
         window = await _window(connection, from_day, to_day)
-        found = await engine.reach(connection, holders=holders, window=window)
-        after, changes = await _imagined(connection, engine, found, holders, window, contract)
+        if contract is None:
+            found, after, changes = await engine.reach(connection, holders=holders, window=window), None, ()
+        else:
+            found, after, before = await engine.compare(connection, contract, holders=holders, window=window)
+            changes = diff_contracts(before, contract) if before is not None else ()
         held = await engine.held(connection, holders[0]) if len(holders) == 1 else None
         return found, after, changes, held
 
@@ -143,11 +146,9 @@ def _advise(screen: Screen, installation: Installation, engine: Engine, processo
 
 async def _largest(connection: Connection, engine: Engine) -> list[str]:
     """Return the processors with most in reach over the next 30 days."""
-    from ecluse.exposure import Span
     from ecluse.exposure.store import now
 
-    at = await now(connection)
-    found = await engine.reach(connection, window=Span(begins=at, ends=at + timedelta(days=30)))
+    found = await engine.reach(connection, window=await now(connection) + timedelta(days=30))
     return [one.holder.processor for one in sorted(found.reaches, key=lambda one: -one.values)[:_MOST_TRIED]]
 
 
@@ -168,19 +169,18 @@ def _holders(processor: str | None, agent: str | None, client: str | None, *, sc
     return [Holder(scope=Scope.SCHEDULER if scheduler else Scope.PROCESSOR, processor=processor)]
 
 
-async def _window(connection: Connection, from_day: str | None, to_day: str | None) -> Span | None:
-    """Return the span that was asked about; None for right now."""
+async def _window(connection: Connection, from_day: str | None, to_day: str | None) -> When:
+    """Return the time that was asked about: a span, from now until an instant, or (None) right now."""
     from ecluse.exposure import Span
     from ecluse.exposure.store import now
 
-    if from_day is None and to_day is None:
-        return None
-    at = await now(connection)
-    begins = at if from_day is None else _instant("--from", from_day, last=False)
-    ends = begins + timedelta(days=30) if to_day is None else _instant("--to", to_day, last=True)
-    if begins >= ends:
-        raise typer.BadParameter("is not after --from", param_hint="--to")
-    return Span(begins=begins, ends=ends)
+    ends = None if to_day is None else _instant("--to", to_day, last=True)
+    begins = None if from_day is None else _instant("--from", from_day, last=False)
+    if begins is not None and ends is None:
+        ends = begins + timedelta(days=30)
+    if ends is not None and ends <= (begins or await now(connection)):
+        raise typer.BadParameter("is not after --from, or over", param_hint="--to")
+    return ends if begins is None or ends is None else Span(begins=begins, ends=ends)
 
 
 def _instant(name: str, text: str, *, last: bool) -> datetime:
@@ -192,26 +192,6 @@ def _instant(name: str, text: str, *, last: bool) -> datetime:
     except (ValueError, OverflowError):
         raise typer.BadParameter("is neither a day (2026-01-31) nor an instant (2026-01-31T08:00Z)", param_hint=name) from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-async def _imagined(
-    connection: Connection,
-    engine: Engine,
-    found: Exposure,
-    holders: Sequence[Holder],
-    window: Span | None,
-    contract: Contract | None,
-) -> tuple[Exposure | None, list[Change]]:
-    """Ask the same again under another contract; return the answer, and what the file changes for access."""
-    from ecluse.contracts.diff import diff_contracts
-    from ecluse.exposure.store import WhatIf
-
-    if contract is None:
-        return None, []
-    imagined = WhatIf(processor=contract.processor.id, contract=contract, at=found.window.begins)
-    after = await engine.reach(connection, holders=holders, window=window, instant=found.window.begins, what_if=imagined)
-    before = await engine.contract_at(connection, contract.processor.id, found.window.begins)
-    return after, [] if before is None else list(diff_contracts(before, contract))
 
 
 def written(count: Count) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,6 +32,9 @@ _LOCAL: Final = (
     "set local max_parallel_workers_per_gather = 2",
     "set local statement_timeout = '120s'",
 )
+
+
+When: TypeAlias = Span | datetime | None
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,19 +66,33 @@ class Engine:
         connection: Connection,
         *,
         holders: Sequence[Holder] = (),
-        window: Span | None = None,
+        window: When = None,
         instant: datetime | None = None,
         what_if: WhatIf | None = None,
     ) -> Exposure:
         """Say what each holder could obtain (none named: each processor, wholly) in ``window``.
 
-        Without a window: of what is open at one ``instant`` (None: now), until it closes. Raises `NoProcessor`, `NoSuchHolder`.
+        A window that is one instant begins now and ends then. Without one: of what is open at one ``instant`` (None: now), until it closes. Raises `NoProcessor`, `NoSuchHolder`.
         """
         async with _snapshot(connection):
             at = await store.now(connection)
-            standing, first = window is None, instant or at
-            span = Span(begins=first, ends=first + LONGEST_OPEN) if window is None else window
-            return await self._reach(connection, tuple(holders), span, what_if, at=at, standing=standing)
+            span = _from(instant or at) if window is None else _span(window, at)
+            return await self._reach(connection, tuple(holders), span, what_if, at=at, standing=window is None)
+
+    async def compare(
+        self, connection: Connection, contract: Contract, *, holders: Sequence[Holder], window: When = None
+    ) -> tuple[Exposure, Exposure, Contract | None]:
+        """Answer the same question as things are and as if ``contract`` were in force from the window's beginning; return both, and the contract there is."""
+        async with _snapshot(connection):
+            at = await store.now(connection)
+            span = _from(at) if window is None else _span(window, at)
+            imagined = WhatIf(processor=contract.processor.id, contract=contract, at=span.begins)
+            before, after = [
+                await self._reach(connection, tuple(holders), span, what_if, at=at, standing=window is None)
+                for what_if in (None, imagined)
+            ]
+            there = await store.contract_at(connection, contract.processor.id, span.begins, self._kinds, self._parsed)
+        return before, after, there
 
     async def _reach(
         self,
@@ -146,10 +163,6 @@ class Engine:
         )
         return Count(most=min(total, scheduled), exact=whole)
 
-    async def contract_at(self, connection: Connection, processor: str, at: datetime) -> Contract | None:
-        """Return the contract in force at an instant; None where there is none, or it can't be read."""
-        return await store.contract_at(connection, processor, at, self._kinds, self._parsed)
-
     async def advise(self, connection: Connection, processor: str) -> list[Advice]:
         """Try single changes of a processor's contract, and return those that lower what is in reach, the best first. Raises `NoProcessor`.
 
@@ -180,9 +193,8 @@ class Engine:
         """Return the values in reach at an instant, and the persons with the scheduler's key, under a contract (None: the one in force)."""
         what_if = None if contract is None else WhatIf(processor=processor, contract=contract, at=at)
         whole, scheduler = (Holder(scope=scope, processor=processor) for scope in (Scope.PROCESSOR, Scope.SCHEDULER))
-        standing = Span(begins=instant, ends=instant + LONGEST_OPEN)
         month = Span(begins=at, ends=at + timedelta(days=30))
-        now = await self._reach(connection, (whole,), standing, what_if, at=at, standing=True)
+        now = await self._reach(connection, (whole,), _from(instant), what_if, at=at, standing=True)
         far = await self._reach(connection, (scheduler,), month, what_if, at=at, standing=False)
         return now.reaches[0].values, far.reaches[0].persons.most
 
@@ -202,6 +214,16 @@ class Engine:
                 for name, (forms, persons) in sorted(given.items()) if name
             ),
         )  # fmt: skip
+
+
+def _from(at: datetime) -> Span:
+    """Return a span in which everything closes that is open at an instant."""
+    return Span(begins=at, ends=at + LONGEST_OPEN)
+
+
+def _span(window: Span | datetime, at: datetime) -> Span:
+    """Return a window, or the time from now until an instant."""
+    return window if isinstance(window, Span) else Span(begins=at, ends=window)
 
 
 def _check(holder: Holder, parties: Mapping[str, Party]) -> None:
