@@ -72,7 +72,9 @@ class Engine:
     ) -> Exposure:
         """Say what each holder could obtain (none named: each processor, wholly) in ``window``.
 
-        A window that is one instant begins now and ends then. Without one: of what is open at one ``instant`` (None: now), until it closes. Raises `NoProcessor`, `NoSuchHolder`.
+        A window that is one instant begins now and ends then. Without one: of what is open at one ``instant`` (None: now), until it closes.
+
+        Raises `NoProcessor`, `NoSuchHolder`.
         """
         async with _snapshot(connection):
             at = await store.now(connection)
