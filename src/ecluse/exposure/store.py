@@ -169,7 +169,7 @@ class _Members(msgspec.Struct, frozen=True, kw_only=True):
 async def _members(connection: Connection, processor: str | None, window: Span, at: datetime) -> _Members:
     """Read agents, clients, holds and budgets."""
     stops: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
-    for row in await connection.fetch(query("holds"), window.begins, window.ends):
+    for row in await connection.fetch(query("holds"), window.ends, window.begins):
         scope = "processor" if row["scope"] == "contract" else row["scope"]
         stops[scope, row["scope_id"]].append(Span(begins=row["from_at"], ends=row["until_at"]))
     spent = {(row["unit"], row["scope"]): row["persons"] for row in await connection.fetch(query("spent"), at)}
@@ -201,7 +201,7 @@ async def groups(
     numbers = [names[piece.processor].index(piece.purpose) for piece in pieces]
     processors, purposes, *others = _arrays(pieces, checked_reads=checked_reads)
     found: dict[str, list[Group]] = {}
-    for row in await connection.fetch(query("groups"), processors, purposes, numbers, *others, at, standing):
+    for row in await connection.fetch(query("groups"), processors, purposes, numbers, *others, standing, at):
         known = names[row["processor"]]
         found.setdefault(row["processor"], []).append(
             Group(
@@ -221,13 +221,13 @@ async def groups(
 
 async def union_of(connection: Connection, pieces: Sequence[Piece], *, at: datetime, standing: bool, checked_reads: bool) -> int:
     """Count the distinct persons of all pieces together."""
-    number: int = await connection.fetchval(query("union_of"), *_arrays(pieces, checked_reads=checked_reads), at, standing)
+    number: int = await connection.fetchval(query("union_of"), *_arrays(pieces, checked_reads=checked_reads), standing, at)
     return number
 
 
 async def excess(connection: Connection, processor: str, window: Span, most: int) -> int:
     """Count the places that a second person approved above ``most`` persons a day."""
-    number: int = await connection.fetchval(query("excess"), processor, window.begins, window.ends, most)
+    number: int = await connection.fetchval(query("excess"), most, processor, window.begins, window.ends)
     return number
 
 
