@@ -25,6 +25,7 @@ from ecluse.cli import (
     papers_formats,
     processor,
     questionnaire,
+    replay,
     sandbox,
     schedule,
     show,
@@ -59,6 +60,7 @@ _ORDER = (
     "sandbox",
     "disclose",
     "demo",
+    "replay",
     "bench",
 )
 
@@ -125,4 +127,5 @@ app.add_typer(papers_formats.app, name="papers", rich_help_panel=_PROVE)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=_TRY)
 app.command(rich_help_panel=_TRY)(disclose.disclose)
 app.command(rich_help_panel=_TRY)(show.demo)
+app.command(rich_help_panel=_TRY)(replay.replay)
 app.command(rich_help_panel=_TRY, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(show.bench)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -30,48 +28,30 @@ from ecluse.demo.contract_file import term_of, write_contract
 from ecluse.demo.day import ACTOR, Day, Desk, live
 from ecluse.demo.documents import Officer
 from ecluse.demo.firms import firms_for
+from ecluse.demo.founding import LOG, ORIGIN, SUBJECTS, ended_by_signals, fill_register, new_key, role, superuser
 from ecluse.demo.governance import Auditor, Governed
 from ecluse.demo.mailroom import Mailroom
 from ecluse.demo.model import Firm, Part, Party, PlannedSession
 from ecluse.demo.options import DemoOptions
-from ecluse.demo.people import load_people
-from ecluse.demo.progress import Line, Progress
+from ecluse.demo.progress import Progress
 from ecluse.demo.scheduler import Scheduler, ScheduleRefused
 from ecluse.demo.serving import Gate
 from ecluse.demo.tally import LedgerCheck, Tally, check_ledger, read_tally, unmapped_columns
 from ecluse.demo.telling import tell
 from ecluse.demo.timetable import CLOSING_IN, closing_session, plan_day, to_csv
 from ecluse.demo.witnesses import Watch
-from ecluse.errors import EcluseError
-from ecluse.identity import generate_private, load_private
+from ecluse.identity import load_private
 from ecluse.identity.service import add_client
 from ecluse.install import LOG_ID, Databases
 from ecluse.ledger.policies import apply_policy
 from ecluse.register import RegisterMap, parse_register
-from ecluse.register.doctor import Level, diagnose, is_healthy
-from ecluse.register.statement import mapped_columns
 from ecluse.settings import Installation, with_user
 
 __all__ = ["DemoOptions", "run_demo"]
 
-LOG: Final = "main"
-ORIGIN: Final = "agency.example/ecluse/main"
-_SUBJECTS: Final = "select numero from registre.personne order by hashint8(numero), numero limit $1"
-_GRANT: Final = "select format('grant select (%I) on %I.%I to %I', $1::text, $2::text, $3::text, $4::text)"
-_READER: Final = """
-grant usage on schema registre to register_reader;
-alter role register_reader set default_transaction_read_only = on;
-alter role register_reader set statement_timeout = '5s';
-"""
 _MOST_PLACES: Final = 4_000
 _SURPRISED: Final = 1
 _INTERRUPTED: Final = 130
-
-
-class RegisterUnfit(EcluseError):
-    """The demo's register is not as its map says."""
-
-    code = "demo-register"
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -124,7 +104,7 @@ class _Agency:
 
     async def run(self) -> int:
         """Go through the stages; whatever happens, nothing is left running."""
-        with _ended_by_signals():
+        with ended_by_signals():
             watch, gate = Watch(self.installation.folder, next(firm for firm in self.firms if firm.part is Part.QUESTIONS)), None
             try:
                 await self.mailroom.open(self.installation.folder)
@@ -150,18 +130,7 @@ class _Agency:
         people = self.options.people
         with self.progress.step(f"The register: {people:,} invented people") as line:
             await install.create_databases(self.installation, self.reached)
-            async with self._register_owner() as owner:
-                report = await load_people(owner, people, progress=lambda stage, done, of: _reach(line, stage, done, of))
-                await owner.execute(_READER)
-                for table, column in mapped_columns(self.register):
-                    await owner.execute(await owner.fetchval(_GRANT, column, *table.split(".", 1), install.REGISTER_ROLE))
-            reader = await install.connect(self.installation, self.reached, install.REGISTER_ROLE)
-            try:
-                found = await diagnose(reader, self.register)
-            finally:
-                await reader.close()
-            if not is_healthy(found):
-                raise RegisterUnfit("; ".join(f"{one.where}: {one.found}" for one in found if one.level is Level.FAIL))
+            report = await fill_register(self.installation, self.reached, self.register, people, line)
             line.detail = f"{report.contacts:,} contact rows,"
 
     async def _bind_processors(self, watch: Watch) -> None:
@@ -178,7 +147,7 @@ class _Agency:
                 officer = await self._officer(app)
                 for number, firm in enumerate(self.firms, start=1):
                     self.parties.append(await self._bind(app, officer, firm, number))
-                key_file = self._new_key("scheduler")
+                key_file = new_key(self.installation.folder, "scheduler")
                 key = load_private(key_file.read_bytes()).public
                 self.scheduler_id, last = await add_client(
                     app, log_id=LOG_ID, processor=None, label="planning software", key=key, actor=ACTOR
@@ -201,7 +170,7 @@ class _Agency:
         agents = [
             (await add_agent(app, log_id=LOG_ID, processor=firm.id, label=label, actor=ACTOR))[0] for label in firm.trainers
         ]
-        key_file = self._new_key(firm.id)
+        key_file = new_key(self.installation.folder, firm.id)
         key = load_private(key_file.read_bytes()).public
         client, _ = await add_client(app, log_id=LOG_ID, processor=firm.id, label="training software", key=key, actor=ACTOR)
         return Party(firm=firm, client_id=client, key_file=key_file, agents=tuple(agents))
@@ -211,12 +180,6 @@ class _Agency:
         (self.installation.folder / "contracts" / f"{firm.id}.toml").write_text(text, encoding="utf-8")
         attributes = {name: attribute.type for name, attribute in self.register.attributes.items()}
         await apply_contract(app, log_id=LOG_ID, text=text, attributes=attributes, actor=ACTOR)
-
-    def _new_key(self, name: str) -> Path:
-        """Make a machine's key pair; the private half goes to its file."""
-        path = self.installation.folder / "clients" / f"{name}.pem"
-        install.write_secret(path, generate_private("ES256").decode())
-        return path
 
     def _today(self) -> date:
         """Return the controller's day."""
@@ -250,7 +213,7 @@ class _Agency:
     async def _import_schedule(self, scheduler: Scheduler) -> int:
         """Plan the day and import it. Returns the places."""
         async with self._register_owner() as owner:
-            rows = await owner.fetch(_SUBJECTS, min(self.options.people, _MOST_PLACES))
+            rows = await owner.fetch(SUBJECTS, min(self.options.people, _MOST_PLACES))
         subjects = [f"{self.register.id}:{row['numero']}" for row in rows]
         asks = next(party for party in self.parties if party.firm.part is Part.QUESTIONS)
         now = clock.now()
@@ -333,43 +296,10 @@ class _Agency:
             return
         raise ChildFailed(f"The gate ended on its own. See {self.installation.folder / premises.GATE_LOG}")
 
-    @asynccontextmanager
-    async def _role(self, role: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Connect as one of our roles: as the gate's for what the controller decides, as the command line does."""
-        connection = await install.connect(self.installation, self.reached, role)
-        try:
-            yield connection
-        finally:
-            await connection.close()
+    def _role(self, name: str) -> AbstractAsyncContextManager[asyncpg.Connection[asyncpg.Record]]:
+        """Connect as one of our roles."""
+        return role(self.installation, self.reached, name)
 
-    @asynccontextmanager
-    async def _register_owner(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Connect to the register as who made it: the embedded database's own superuser."""
-        if self.reached.embedded is None:
-            raise AssertionError("impossible: a demo without its own database")
-        connection = await asyncpg.connect(self.reached.embedded.superuser_dsn("register"))
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-
-def _reach(line: Line, stage: str, done: int, of: int) -> None:
-    """Show how far the loading of people is."""
-    if stage == "people":
-        line.reach(done, of)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in order, also where a shell started it in the background and ignores the first."""
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if task is None:
-        raise AssertionError("impossible: no task runs")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    def _register_owner(self) -> AbstractAsyncContextManager[asyncpg.Connection[asyncpg.Record]]:
+        """Connect to the register as who made it."""
+        return superuser(self.reached, "register")

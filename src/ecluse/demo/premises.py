@@ -80,6 +80,20 @@ language = "2 ans après la fin du parcours"
 """
 
 
+class Maker(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes a folder anew. ``mark``: the ``kind`` in its ``file``; ``unfinished``: lies there meanwhile; ``folders``, ``files``: all that it makes."""
+
+    name: str
+    mark: str
+    file: str
+    unfinished: str
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+DEMO: Final = Maker(name="demo", mark=MARK, file=DEMO_JSON, unfinished=_UNFINISHED, folders=_FOLDERS, files=_FILES)
+
+
 class _Marked(msgspec.Struct):
     """The part of ``demo.json`` that says whose it is."""
 
@@ -130,7 +144,7 @@ def make_installation(options: DemoOptions, register_toml: str, *, mail_port: in
     """Check the options, clear what an earlier demo left, and write a new installation's files and keys. ``mail_port``: of the mail server on this machine."""
     if options.people < FEWEST:
         raise ConfigurationError("--people", f"a working day needs {FEWEST} people", f"Ask for {FEWEST} or more")
-    _check_port(options.port)
+    check_port(options.port)
     folder = options.folder.absolute()
     clear(folder)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -164,16 +178,18 @@ def keep(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def clear(folder: Path) -> None:
+def clear(folder: Path, maker: Maker = DEMO) -> None:
     """Delete what an earlier demo made in ``folder``. Refuses a folder that holds anything else's, or whose database is in use."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    if not _is_demo(folder):
-        raise ConfigurationError(str(folder), "the folder is not empty, and no demo made it", "Name another one with --dir")
-    _clear_database(folder)
-    for name in _FOLDERS:
+    if not _made_by(maker, folder):
+        raise ConfigurationError(
+            str(folder), f"the folder is not empty, and no {maker.name} made it", "Name another one with --dir"
+        )
+    _clear_database(folder, maker)
+    for name in maker.folders:
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in _FILES:
+    for name in maker.files:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -195,7 +211,7 @@ def describe(party: Party, base_url: str, sessions: int) -> DemoProcessor:
     )
 
 
-def _clear_database(folder: Path) -> None:
+def _clear_database(folder: Path, maker: Maker) -> None:
     """Stop what a killed demo left running, and delete what lies outside the folder: a moved database, the socket's folder."""
     database = EmbeddedPostgres(folder / "db", folder / "keys")
     database.stop()  # one that somebody still uses goes on running
@@ -203,24 +219,26 @@ def _clear_database(folder: Path) -> None:
     if home is None:
         return
     if database.pid is not None:
-        raise ConfigurationError(str(folder), "a demo is running there", "Stop it with Ctrl-C, or name another folder with --dir")
+        raise ConfigurationError(
+            str(folder), f"a {maker.name} is running there", "Stop it with Ctrl-C, or name another folder with --dir"
+        )
     with contextlib.suppress(OSError):
         database.socket_folder.rmdir()  # empty once the server is gone
     if home != folder / "db":
         shutil.rmtree(home)
 
 
-def _is_demo(folder: Path) -> bool:
-    """Tell whether a demo made the folder."""
-    if (folder / _UNFINISHED).exists():
+def _made_by(maker: Maker, folder: Path) -> bool:
+    """Tell whether the folder was made by this one."""
+    if (folder / maker.unfinished).exists():
         return True
     try:
-        return msgspec.json.decode((folder / DEMO_JSON).read_bytes(), type=_Marked).kind == MARK
+        return msgspec.json.decode((folder / maker.file).read_bytes(), type=_Marked).kind == maker.mark
     except (OSError, msgspec.MsgspecError):
         return False
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int) -> None:
     """Refuse a port that can't be listened on, before anything is made."""
     if not 1 <= port <= _MOST_PORT:
         raise ConfigurationError("--port", "there is no such port", f"Choose one of 1 to {_MOST_PORT}")

@@ -38,9 +38,9 @@ class Line:
 class Progress:
     """Writes the steps, numbered."""
 
-    def __init__(self, console: Console) -> None:
-        """Begin before the first step."""
-        self._console, self._number = console, 0
+    def __init__(self, console: Console, steps: int = STEPS) -> None:
+        """Begin before the first of ``steps``."""
+        self._console, self._number, self._steps = console, 0, steps
         self._began = time.perf_counter()
 
     @property
@@ -52,7 +52,7 @@ class Progress:
     def step(self, title: str) -> Iterator[Line]:
         """Show one step: its title at once, the rest when it is done."""
         self._number += 1
-        self._console.print(f"[bold]{self._number}/{STEPS}[/bold] {title} …", end="", highlight=False)
+        self._console.print(f"[bold]{self._number}/{self._steps}[/bold] {title} …", end="", highlight=False)
         line = Line(self._console)
         try:
             yield line

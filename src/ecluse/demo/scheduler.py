@@ -22,6 +22,12 @@ class ScheduleRefused(EcluseError):
     code = "schedule-refused"
 
 
+class ScheduleWaits(ScheduleRefused):
+    """The gate keeps the schedule until a second person approves it."""
+
+    code = "schedule-waits"
+
+
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """What an import did. ``counts``: rows by what became of them; ``index``: its entry in the ledger."""
 
@@ -31,6 +37,10 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Token(msgspec.Struct):
     access_token: str
+
+
+class _Waiting(msgspec.Struct):
+    request: str | None = None
 
 
 class Scheduler:
@@ -43,13 +53,15 @@ class Scheduler:
         self._http = httpx.AsyncClient(timeout=60)
 
     async def send(self, file: bytes) -> Imported:
-        """Send one CSV file; all of it takes effect, or `ScheduleRefused` is raised with the report's first line."""
+        """Send one CSV file; all of it takes effect, or `ScheduleRefused` is raised with the report's first line, or `ScheduleWaits`."""
         token = await self._token()
         url = self._base_url + _PATH
         headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof(url, token), "Content-Type": "text/csv"}
         answer = await self._http.post(url, content=file, headers=headers)
         if answer.status_code != httpx.codes.OK:
             raise ScheduleRefused(f"HTTP {answer.status_code}: {answer.text[:400]}")
+        if msgspec.json.decode(answer.content, type=_Waiting).request is not None:
+            raise ScheduleWaits("above the contract's volume of persons")
         return msgspec.json.decode(answer.content, type=Imported)
 
     async def close(self) -> None:
