@@ -70,17 +70,19 @@ def _show(screen: Screen, account: Account) -> None:
     from ecluse.demo.replay import telling
 
     screen.say()
-    title = f"Attacked: {account.people:,} people, {account.from_at:%d %B %Y} to {account.to_at:%d %B %Y}, in {account.seconds:,.0f} s"
+    title = f"Attacked: {account.people:,} people, {telling.day_of(account.from_at)} to {telling.day_of(account.to_at)}, in {account.seconds:,.0f} s"
     screen.table(telling.HEADS, telling.rows_of(account), title=title)
+    screen.say()
     for line in telling.asides(account):
         screen.say(line, style="dim")
     rows = telling.thieves_of(account)
     if rows:
-        screen.table(telling.THIEF_HEADS, rows, title=f"\nWhat the thief has on {account.to_at:%d %B %Y}")
+        screen.table(telling.THIEF_HEADS, rows, title=f"\nWhat the thief has on {telling.day_of(account.to_at)}")
+        screen.say()
         screen.say(telling.ratio_of(account), style="bold")
     told = list(telling.told_of(account))
     if told:
-        screen.say(f"\nWhat Écluse could have told the agency on {account.to_at:%d %B %Y}", style="bold")
+        screen.say(f"\nWhat Écluse could have told the agency on {telling.day_of(account.to_at)}", style="bold")
         for line in told:
             screen.say(f"  {line}")
     for line in telling.missed(account):

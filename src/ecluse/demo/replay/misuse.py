@@ -25,7 +25,7 @@ from ecluse.exposure import Holder, Scope
 
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
-_GUESSES, _FOREIGN, _ROUNDS = 2_000, 1_000, 3
+_MOST_GUESSES, _MOST_FOREIGN, _ROUNDS = 2_000, 1_000, 3
 RACED: Final = 60
 """Persons due at the processor that races: half as many again as one agent may ask for in an hour."""
 
@@ -54,7 +54,8 @@ class Enumeration(Attack):
         try:
             await self.ask_first(Holder(scope=Scope.PROCESSOR, processor=GUESSER.id), until=self.stage.options.ends)
             await victim.look(at)  # nobody at this processor knows these: it is given them, to make its case the best
-            handles = [ids.new_id("apt") for _ in range(_GUESSES)] + list(victim.places)[:_FOREIGN]
+            guesses = min(_MOST_GUESSES, self.stage.options.people)
+            handles = [ids.new_id("apt") for _ in range(guesses)] + list(victim.places)[:_MOST_FOREIGN]
             for number in range(_ROUNDS):
                 if number:
                     yield at + number * _MINUTE

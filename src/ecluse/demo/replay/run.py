@@ -21,6 +21,7 @@ from ecluse.demo.replay.attack import Attack
 from ecluse.demo.replay.model import START, Account, Found, Kind, ReplayOptions, Told
 from ecluse.demo.replay.plan import around, persons_a_day, sessions_on, working_days
 from ecluse.demo.replay.stage import Connection, Stage
+from ecluse.demo.replay.telling import day_of
 from ecluse.demo.replay.terms import (
     AGENT,
     CALLED_OFF,
@@ -123,7 +124,7 @@ class _Run:
             clock = Clock(admin, owner, START)
             await clock.begin()
             await alternatives.prepare(owner)
-        with self.progress.step(f"The log, {len(CONTRACTORS)} processors, one contract each; it is {START:%d %B %Y}"):
+        with self.progress.step(f"The log, {len(CONTRACTORS)} processors, one contract each; it is {day_of(START)}"):
             await install.open_log(self.installation, self.reached, name=LOG, origin=ORIGIN, actor=ACTOR)
             async with role(self.installation, self.reached, "ecluse_app") as app:
                 parties = {one.id: await self._bind(app, one, number) for number, one in enumerate(CONTRACTORS, start=17)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from ecluse.demo.replay.model import Account, Attacked, Found, Kind, Told
@@ -10,18 +11,18 @@ from ecluse.demo.replay.model import Account, Attacked, Found, Kind, Told
 CLAIMED: Final = 2_100_000
 """Persons whom the thief of January 2026 claimed to have."""
 
-HEADS: Final = ("attack", "against", "persons", "attributes", "bound before it", "first alarm")
+HEADS: Final = ("attack", "against", "persons", "attributes", "bound", "first alarm")
 TITLES: Final = {
     Kind.MACHINE_KEY: "stolen machine key, 24 hours",
     Kind.TOKEN: "stolen token without its key",
     Kind.AGENT: "malicious agent, 24 hours",
     Kind.PROCESSOR: "compromised processor, {days} days",
     Kind.ENUMERATION: "enumeration of handles",
-    Kind.RACE: "races and replayed requests, one agent's hour",
+    Kind.RACE: "replays and races, 1 agent's hour",
     Kind.COLLUSION: "two colluding processors, 2 days",
-    Kind.SCHEDULER: "stolen scheduler's key and a processor, 1 day",
-    Kind.CANCELLED: "cancelled schedule exploited",
-    Kind.HISTORY: "administrator edits history: persons hidden",
+    Kind.SCHEDULER: "scheduler's key and processor, 1 day",
+    Kind.CANCELLED: "cancelled schedule",
+    Kind.HISTORY: "edited history (persons hidden)",
 }
 WAYS: Final = {
     Attacked.ECLUSE: "Écluse",
@@ -33,11 +34,11 @@ WAYS: Final = {
 NO_ALARM: Final = "none"
 _ORDER: Final = (Attacked.COPY, Attacked.ACCOUNT, Attacked.ROWS, Attacked.API, Attacked.ECLUSE)
 _AFTERWARDS: Final = {
-    Attacked.COPY: "nothing: whatever was in it",
-    Attacked.ACCOUNT: "nothing, unless each statement was logged",
-    Attacked.ROWS: "at most who was due, if each statement was logged",
-    Attacked.API: "which numbers were asked, if the service logged them",
-    Attacked.ECLUSE: "who, what, in which form, when, by whom: sealed",
+    Attacked.COPY: "nothing",
+    Attacked.ACCOUNT: "nothing, unless logged",
+    Attacked.ROWS: "who was due",
+    Attacked.API: "which numbers, if logged",
+    Attacked.ECLUSE: "who, what, when, by whom",
 }
 
 
@@ -46,15 +47,28 @@ def rows_of(account: Account) -> Iterator[tuple[str, ...]]:
     days = (account.to_at - account.from_at).days
     for one in account.attacks:
         yield (
-            TITLES[one.attack].format(days=days), WAYS[one.alternative], f"{one.persons:,}", str(one.attributes), bound_of(one),
+            TITLES[one.attack].format(days=days), WAYS[one.alternative], f"{one.persons:,}" + _span(one), str(one.attributes), bound_of(one),
             NO_ALARM if one.alarm is None else f"{one.alarm:,.0f} s",
         )  # fmt: skip
+
+
+def _span(found: Found) -> str:
+    """Return in which time it was, where that is not the attack's own: the token API is enumerated for some seconds."""
+    return f" in {found.more['seconds_of_trying']:.0f} s" if found.alternative is Attacked.API else ""
+
+
+def _rest(found: Found) -> str:
+    """Return when it would be all, at the pace of those seconds."""
+    if found.alternative is not Attacked.API:
+        return ""
+    hours = float(found.more["hours_for_all"])
+    return f", all in {hours * 60:,.0f} min" if hours < 1 else f", all in {hours:,.0f} h"
 
 
 def bound_of(found: Found) -> str:
     """Write a bound with its side."""
     if found.bound is None:
-        return "no bound"
+        return "none"
     return f"{found.bound:,}" if found.exact else f"≤ {found.bound:,}"
 
 
@@ -67,15 +81,21 @@ def asides(account: Account) -> Iterator[str]:
         yield f"Edited history, who found it: {told}."
     api = by.get((Kind.PROCESSOR, Attacked.API))
     if api is not None:
-        more = api.more
         yield (
-            f"The token API answered {more['tried']:,} tries in {more['seconds_of_trying']} s; at that pace all {account.people:,} persons are taken in "
-            f"{more['hours_for_all']:,} hours. Its number above is what was really taken."
+            f"The token API was enumerated for {api.more['seconds_of_trying']:.0f} s: {api.more['tried']:,} numbers tried. That all would follow is worked "
+            f"out at that pace, over {api.more['numbers_in_all']:,} numbers."
         )
     enumeration = by.get((Kind.ENUMERATION, Attacked.ECLUSE))
     if enumeration is not None:
         yield f"Of {enumeration.more['handles']:,} handles that were tried, {enumeration.more['answered_429']:,} were answered 429 unread."
-    yield "First alarm: nobody was told anything, here or there. Écluse's watch does not exist yet."
+    rows = by.get((Kind.PROCESSOR, Attacked.ROWS))
+    if rows is not None:
+        yield (
+            "Row-level security by schedule holds this thief to the same persons as Écluse, but in full, and keeps no record. Its bound is the schedule, which "
+            "nothing bounds."
+        )
+    yield "First alarm: none anywhere. Écluse's watch does not exist yet."
+    yield "Bounds were computed before each attack: a number is exact, ≤ is one that nobody passes."
 
 
 def missed(account: Account) -> Iterator[str]:
@@ -90,26 +110,19 @@ def thieves_of(account: Account) -> list[tuple[str, ...]]:
     by = {one.alternative: one for one in account.attacks if one.attack is Kind.PROCESSOR}
     return [
         (
-            WAYS[way], f"{one.persons:,}", _share(one.persons, account.people), _attributes(one), f"{one.values:,}", _AFTERWARDS[way],
+            WAYS[way], f"{one.persons:,}" + _span(one) + _rest(one), _attributes(one), f"{one.values:,}", _AFTERWARDS[way],
         )
         for way in _ORDER
         if (one := by.get(way)) is not None
     ]  # fmt: skip
 
 
-THIEF_HEADS: Final = (
-    "access given by",
-    "persons",
-    "of the register",
-    "attributes",
-    "persons x attributes",
-    "what the agency can say afterwards",
-)
+THIEF_HEADS: Final = ("access given by", "persons", "attributes", "persons x attributes", "the agency can say")
 
 
-def _share(persons: int, people: int) -> str:
-    """Write a share of the register."""
-    return f"{persons / people:.2%}" if persons * 20 < people else f"{persons / people:.0%}"
+def day_of(at: datetime) -> str:
+    """Write a day for people."""
+    return f"{at.day} {at:%B %Y}"
 
 
 def _attributes(found: Found) -> str:
@@ -141,7 +154,7 @@ def told_of(account: Account) -> Iterator[str]:
     yield f"{told.name} was given the data of {told.persons:,} distinct persons, and of nobody else."
     yield f"Of each at most: {forms or 'nothing'}. Never: {', '.join(told.never)}."
     if told.first is not None and told.last is not None:
-        first, last = (f"{at:%d %B %Y at %H:%M} UTC" for at in (told.first, told.last))
+        first, last = (f"{day_of(at)} at {at:%H:%M} UTC" for at in (told.first, told.last))
         yield f"The first on {first}, the last on {last}; which person, by which agent, at which instant, is in the ledger."
     yield _refuted(told)
     yield (
