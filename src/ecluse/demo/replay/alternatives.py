@@ -20,7 +20,7 @@ import msgspec
 from ecluse import ids
 from ecluse.demo.model import PlannedSession
 from ecluse.demo.premises import HOST
-from ecluse.demo.replay.api import ApiFile, Service
+from ecluse.demo.replay.api import SETTINGS, ApiFile, Service
 from ecluse.demo.replay.attack import Attack, Strike
 from ecluse.demo.replay.model import START, Attacked, Kind
 from ecluse.demo.replay.stage import Connection, Stage
@@ -218,6 +218,7 @@ class TokenApi(Handed):
             tried, found, columns, seconds = await self._enumerate(settings, first)
         finally:
             service.stop()
+            (self.stage.options.folder / SETTINGS).unlink(missing_ok=True)  # it holds a password
         self.have(found, columns)
         numbers = last - first + 1
         self.more = {

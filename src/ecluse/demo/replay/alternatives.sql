@@ -10,7 +10,8 @@ create table prestation.planning (
     ouvre timestamptz not null,
     ferme timestamptz not null
 );
-create index planning_idx on prestation.planning (prestataire, ouvre, ferme, numero);
+create index planning_ouvre_idx on prestation.planning (prestataire, ouvre, ferme, numero);
+create index planning_numero_idx on prestation.planning (numero, prestataire, ouvre, ferme); -- each row that is read is looked up here
 
 alter table prestation.planning enable row level security;
 alter table registre.personne enable row level security;

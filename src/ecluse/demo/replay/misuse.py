@@ -25,7 +25,7 @@ from ecluse.exposure import Holder, Scope
 
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
-_MOST_GUESSES, _MOST_FOREIGN, _ROUNDS = 2_000, 1_000, 3
+_MOST_GUESSES, _MOST_FOREIGN, _ROUNDS = 1_500, 500, 3
 RACED: Final = 60
 """Persons due at the processor that races: half as many again as one agent may ask for in an hour."""
 
