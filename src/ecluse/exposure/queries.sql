@@ -45,7 +45,7 @@ order by c.id;
 select h.scope, h.scope_id, h.from_at, least(h.until_at, coalesce(h.released_at, 'infinity'), timestamptz '9999-01-01 00:00Z') as until_at
 from ecluse.hold h
 where h.scope in ('processor', 'contract', 'client', 'agent') and h.effect <> 'keep'
-  and h.from_at < :ends::timestamptz and least(h.until_at, coalesce(h.released_at, 'infinity')) > :begins::timestamptz
+  and least(h.until_at, coalesce(h.released_at, 'infinity')) > :begins::timestamptz and h.from_at < :ends::timestamptz
 order by h.scope, h.scope_id, h.from_at;
 
 -- name: spent(at)
@@ -74,7 +74,7 @@ with piece as materialized (
     and s.starts_at < p.ends + p.opens_before and s.starts_at > p.begins - p.closes_after - interval '1 day' -- no session is longer
   join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
   cross join lateral (select greatest(p.begins, s.starts_at - p.opens_before) as opens, least(p.ends, s.ends_at + p.closes_after) as closes) o
-  where o.opens < o.closes and (not :standing::boolean or o.opens <= :at::timestamptz)
+  where o.opens < o.closes and (o.opens <= :at::timestamptz or not :standing::boolean)
 ), held as materialized (
   select h.scope_id as subject_ref, range_agg(tstzrange(h.from_at, least(h.until_at, coalesce(h.released_at, 'infinity')))) as spans
   from ecluse.hold h
@@ -114,13 +114,13 @@ join ecluse.session s on s.processor_id = p.processor and s.purpose = p.purpose
 join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
 cross join lateral (select greatest(p.begins, s.starts_at - p.opens_before) as opens, least(p.ends, s.ends_at + p.closes_after) as closes) o
 join ecluse.appointment a on a.session_id = s.id
-where o.opens < o.closes and (not :standing::boolean or o.opens <= :at::timestamptz)
+where o.opens < o.closes and (o.opens <= :at::timestamptz or not :standing::boolean)
   and (a.cancelled_at is null or a.cancelled_at > o.opens) and (p.reads is null or a.reads < p.reads)
   and not exists (
     select from ecluse.hold h where h.scope = 'person' and h.scope_id = a.subject_ref and h.effect <> 'keep' and h.from_at <= o.opens
       and least(h.until_at, coalesce(h.released_at, 'infinity')) >= o.closes);
 
--- name: excess(processor, begins, ends, most)
+-- name: excess(most, processor, begins, ends)
 -- Places above what the contract foresees for a UTC day, which a second person approved, of sessions that begin in a window; added up.
 select coalesce(sum(greatest(d.places - :most::bigint, 0)), 0)::bigint
 from (

@@ -227,7 +227,7 @@ async def union_of(connection: Connection, pieces: Sequence[Piece], *, at: datet
 
 async def excess(connection: Connection, processor: str, window: Span, most: int) -> int:
     """Count the places that a second person approved above ``most`` persons a day."""
-    number: int = await connection.fetchval(query("excess"), processor, window.begins, window.ends, most)
+    number: int = await connection.fetchval(query("excess"), most, processor, window.begins, window.ends)
     return number
 
 
