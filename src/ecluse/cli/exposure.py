@@ -88,13 +88,11 @@ def exposure(
 
     async def work(connection: Connection) -> tuple[Exposure, Exposure | None, Sequence[Change], Held | None]:
         window = await _window(connection, from_day, to_day)
-        if contract is None:
-            found, after, changes = await engine.reach(connection, holders=holders, window=window), None, ()
-        else:
-            found, after, before = await engine.compare(connection, contract, holders=holders, window=window)
-            changes = diff_contracts(before, contract) if before is not None else ()
         held = await engine.held(connection, holders[0]) if len(holders) == 1 else None
-        return found, after, changes, held
+        if contract is None:
+            return await engine.reach(connection, holders=holders, window=window), None, (), held
+        found, after, before = await engine.compare(connection, contract, holders=holders, window=window)
+        return found, after, diff_contracts(before, contract) if before is not None else (), held
 
     with screen.working("Computing"):
         found, after, changes, held = on_log(installation, work, role=_ROLE)

@@ -58,7 +58,8 @@ where (b.unit, b.bucket) in (
 
 -- name: groups(processors, purposes, numbers, begins, ends, opens_before, closes_after, reads, at, standing)
 -- Persons by processor and by when they are open, in pieces of time (parallel arrays, one place a piece). Instants are those of the places cut to the piece.
--- Places that are read as often as they may be are left out (reads null: whatever was read). With ``standing`` only places that are open at ``at``.
+-- Places that are read as often as they may be are left out (reads null: whatever was read). With ``standing`` only places whose window is open at ``at``: what a hold or the gate cuts out of it now
+-- may be open again before it closes.
 -- own: first and last hour of the earliest place, and its purpose's number among the processor's, packed into one number so that one minimum finds them.
 with piece as materialized (
   select p.processor, p.purpose, p.number, p.begins, p.ends, p.opens_before, p.closes_after, p.reads
@@ -74,7 +75,7 @@ with piece as materialized (
     and s.starts_at < p.ends + p.opens_before and s.starts_at > p.begins - p.closes_after - interval '1 day' -- no session is longer
   join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
   cross join lateral (select greatest(p.begins, s.starts_at - p.opens_before) as opens, least(p.ends, s.ends_at + p.closes_after) as closes) o
-  where o.opens < o.closes and (o.opens <= :at::timestamptz or not :standing::boolean)
+  where o.opens < o.closes and (:at::timestamptz between s.starts_at - p.opens_before and s.ends_at + p.closes_after or not :standing::boolean)
 ), held as materialized (
   select h.scope_id as subject_ref, range_agg(tstzrange(h.from_at, least(h.until_at, coalesce(h.released_at, 'infinity')))) as spans
   from ecluse.hold h
@@ -114,7 +115,7 @@ join ecluse.session s on s.processor_id = p.processor and s.purpose = p.purpose
 join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
 cross join lateral (select greatest(p.begins, s.starts_at - p.opens_before) as opens, least(p.ends, s.ends_at + p.closes_after) as closes) o
 join ecluse.appointment a on a.session_id = s.id
-where o.opens < o.closes and (o.opens <= :at::timestamptz or not :standing::boolean)
+where o.opens < o.closes and (:at::timestamptz between s.starts_at - p.opens_before and s.ends_at + p.closes_after or not :standing::boolean)
   and (a.cancelled_at is null or a.cancelled_at > o.opens) and (p.reads is null or a.reads < p.reads)
   and not exists (
     select from ecluse.hold h where h.scope = 'person' and h.scope_id = a.subject_ref and h.effect <> 'keep' and h.from_at <= o.opens
