@@ -19,7 +19,7 @@ from ecluse.exposure import store
 from ecluse.exposure.advise import Advice, proposals
 from ecluse.exposure.errors import NoProcessor, NoSuchHolder
 from ecluse.exposure.model import Attribute, Count, Group, Held, Holder, Party, Reach, Scope, Span
-from ecluse.exposure.resolve import Piece, at_will, pieces_of, resolve
+from ecluse.exposure.resolve import at_will, pieces_of, resolve
 from ecluse.exposure.store import Parsed, WhatIf
 from ecluse.register import RegisterMap
 
@@ -117,18 +117,17 @@ class Engine:
             _check(holder, parties)
         pieces = [piece for name in sorted({holder.processor for holder in holders}) for piece in pieces_of(parties[name])]
         future = window.begins >= at
-        groups = await store.groups(connection, pieces, at=window.begins, standing=standing, checked_reads=future)
+        groups, scheduled = await store.groups(connection, pieces, at=window.begins, standing=standing, checked_reads=future)
         reaches = tuple([
             await self._one(connection, parties[holder.processor], holder, window, groups.get(holder.processor, []), at) for holder in holders
         ])  # fmt: skip
-        together = await self._together(connection, reaches, pieces, window, standing=standing, checked_reads=future)
         return Exposure(
             at=at,
             window=window,
             standing=standing,
             reaches=reaches,
             names={name: party.name for name, party in parties.items()},
-            together=together,
+            together=_together(reaches, scheduled),
         )
 
     async def _one(
@@ -141,29 +140,6 @@ class Engine:
         wide = Span(begins=window.begins - LONGEST_OPEN, ends=window.ends + LONGEST_OPEN)
         above = await store.excess(connection, party.id, wide, most)
         return at_will(party, holder, window, above, self._sensitivity, at)
-
-    async def _together(
-        self,
-        connection: Connection,
-        reaches: Sequence[Reach],
-        pieces: Sequence[Piece],
-        window: Span,
-        *,
-        standing: bool,
-        checked_reads: bool,
-    ) -> Count:
-        """Count the persons of all holders together: no more than each of them, and no more than there are on the schedule."""
-        total = sum(reach.persons.most for reach in reaches)
-        processors = {reach.holder.processor for reach in reaches}
-        if len(reaches) == 1:
-            return reaches[0].persons
-        if any(reach.holder.scope is Scope.SCHEDULER for reach in reaches):
-            return Count(most=total, exact=False)
-        scheduled = await store.union_of(connection, pieces, at=window.begins, standing=standing, checked_reads=checked_reads)
-        whole = len(processors) == len(reaches) and all(
-            reach.persons.exact and reach.persons.most == reach.scheduled for reach in reaches
-        )
-        return Count(most=min(total, scheduled), exact=whole)
 
     async def advise(self, connection: Connection, processor: str) -> list[Advice]:
         """Try single changes of a processor's contract, and return those that lower what is in reach, the best first. Raises `NoProcessor`.
@@ -216,6 +192,18 @@ class Engine:
                 for name, (forms, persons) in sorted(given.items()) if name
             ),
         )  # fmt: skip
+
+
+def _together(reaches: Sequence[Reach], scheduled: int) -> Count:
+    """Count the persons of all holders together: no more than each of them, and (``scheduled``) no more than there are on the schedule."""
+    if len(reaches) == 1:
+        return reaches[0].persons
+    total = sum(reach.persons.most for reach in reaches)
+    if any(reach.holder.scope is Scope.SCHEDULER for reach in reaches):
+        return Count(most=total, exact=False)
+    apart = len({reach.holder.processor for reach in reaches}) == len(reaches)
+    everybody = all(reach.persons.exact and reach.persons.most == reach.scheduled for reach in reaches)
+    return Count(most=min(total, scheduled), exact=apart and everybody)
 
 
 def _from(at: datetime) -> Span:
