@@ -326,6 +326,8 @@ def test_only_agents_at_the_desk_then_a_machines_key_is_worth_nothing(stage: Sta
         await stage.agency.apply(made.contract().replace('"asserted"', '"authenticated"'))
         reach = (await told(stage, made)).reaches[0]
         assert (reach.persons.most, reach.binding) == (0, Binding.NOBODY)
+        made.holder = Holder(scope=Scope.PROCESSOR, processor=made.name)
+        assert (await told(stage, made)).reaches[0].persons == Count(most=10, exact=False)
 
     stage.run(go())
 

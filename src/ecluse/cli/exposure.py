@@ -201,7 +201,7 @@ def _who(reach: Reach, names: dict[str, str]) -> str:
     """Say whose credentials they are."""
     name = names.get(reach.holder.processor, reach.holder.processor)
     scope = _SCOPES.get(reach.holder.scope.value)
-    return name if scope is None else f"{name}, {scope} {reach.holder.id}".rstrip()
+    return name if scope is None else f"{name} ({scope} {reach.holder.id}".rstrip() + ")"
 
 
 def _title(found: Exposure, zone: ZoneInfo) -> str:
@@ -236,9 +236,9 @@ def _show_one(screen: Screen, found: Exposure, zone: ZoneInfo) -> None:
     what = f", {counted(len(reach.attributes), 'attribute')}" if reach.attributes else ""
     until = f", until {local_time(reach.until, zone)}" if reach.until is not None and found.standing else ""
     screen.say(f"{_who(reach, found.names)} {could} {many}{what}{until}.", style="bold")
-    screen.say(
-        f"{_title(found, zone)}; on the schedule: {counted(reach.scheduled, 'person')}; held down by {_BOUND[reach.binding.value]}."
-    )
+    there = counted(reach.scheduled, "person")
+    room = f"room on a schedule: {there}" if reach.holder.scope.value == "scheduler" else f"on the schedule: {there}"
+    screen.say(f"{_title(found, zone)}; {room}; held down by {_BOUND[reach.binding.value]}.")
     _show_attributes(screen, reach)
 
 

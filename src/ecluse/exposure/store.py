@@ -274,9 +274,9 @@ async def beyond(connection: Connection, processor: str) -> int:
 
 
 async def ahead(connection: Connection, processor: str, at: datetime) -> tuple[list[datetime], Planned]:
-    """Return when the fullest sessions of the next two weeks begin, and how many persons a day and a month of the next two months hold at most."""
+    """Return when the fullest sessions of the next two weeks begin, and how many persons a day and a month held or hold at most, two months around."""
     instants = [row["starts_at"] for row in await connection.fetch(query("ahead"), processor, at, at + timedelta(days=14))]
-    row = await connection.fetchrow(query("planned"), processor, at, at + timedelta(days=62))
+    row = await connection.fetchrow(query("planned"), processor, at - timedelta(days=62), at + timedelta(days=62))
     if row is None:
         raise AssertionError("impossible: an aggregate answers one row")
     return instants, Planned(day=row["day"], month=row["month"])
