@@ -49,7 +49,7 @@ def test_all_processors_then_a_line_each_and_all_together(office: Office, firm: 
 def test_machine_agent_and_scheduler_then_their_own_numbers(office: Office, firm: str) -> None:
     """Each kind of credential has its number; the scheduler's is a bound."""
     agent = office.json("processor", "agent", "list", firm)["agents"][0]["agent"]
-    client = next(row["id"] for row in office.json("processor", "client", "list", firm)["clients"])
+    client = next(row["client"] for row in office.json("processor", "client", "list", firm)["clients"])
     for words in (("--agent", agent), ("--client", client)):
         answer = office.json("exposure", "--processor", firm, *words)
         assert answer["now"]["reaches"][0]["persons"] == {"most": 2, "exact": True}, words

@@ -93,9 +93,7 @@ def test_right_now_then_those_whose_window_is_open_and_until_it_closes(stage: St
     """Who is open now counts, who opens later does not; the last of their windows says until when."""
 
     async def go() -> None:
-        made, reach = await _one(
-            stage, {HOUR: range(10, 15), 3 * HOUR: range(13, 18), 26 * HOUR: range(20, 25), -6 * HOUR: range(30, 33)}
-        )
+        made, reach = await _one(stage, {HOUR: range(10, 15), 3 * HOUR: range(13, 18), 26 * HOUR: range(20, 25)})
         assert reach.persons == Count(most=8, exact=True)
         assert (reach.scheduled, reach.binding) == (8, Binding.SCHEDULE)
         assert reach.until == made.window.begins + 7 * HOUR
@@ -124,7 +122,7 @@ def test_a_span_then_everybody_who_opens_in_it(stage: Stage) -> None:
         ({"client_hour": 2}, {}, 2 * 5, Binding.HOUR),  # open for five clock hours: from now until the fourth hour is over
         ({}, {"agent_hour": 2}, 2 * 5, Binding.AGENT_HOUR),
         ({"day": 7}, {}, 7, Binding.DAY),
-        ({"month": 6}, {}, 6, Binding.MONTH),
+        ({"day": 10, "month": 14}, {}, 14, Binding.MONTH),  # ten today, and four of tomorrow's ten
         ({"client_hour": 2, "keys": 2, "staff": 2}, {"agent_hour": 100}, 20, Binding.HOUR),
     ],
 )
@@ -134,9 +132,10 @@ def test_ceilings_then_the_first_that_holds_the_number_down_is_named(
     """Hour, agent, day and month each bind in their turn."""
 
     async def go() -> None:
-        _, reach = await _one(stage, {HOUR: range(10, 35)}, purpose(**more), **terms)
+        sessions = {20 * HOUR: range(10, 60)} if binding is Binding.MONTH else {HOUR: range(10, 35)}
+        _, reach = await _one(stage, sessions, purpose(**more), **terms)
         assert (reach.persons, reach.binding) == (Count(most=most, exact=True), binding)
-        assert reach.scheduled == 25
+        assert reach.scheduled == sum(map(len, sessions.values()))
 
     stage.run(go())
 
@@ -327,6 +326,8 @@ def test_only_agents_at_the_desk_then_a_machines_key_is_worth_nothing(stage: Sta
         await stage.agency.apply(made.contract().replace('"asserted"', '"authenticated"'))
         reach = (await told(stage, made)).reaches[0]
         assert (reach.persons.most, reach.binding) == (0, Binding.NOBODY)
+        made.holder = Holder(scope=Scope.PROCESSOR, processor=made.name)
+        assert (await told(stage, made)).reaches[0].persons == Count(most=10, exact=False)
 
     stage.run(go())
 

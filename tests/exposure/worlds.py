@@ -36,7 +36,7 @@ from tests.invented import contract_text, register_toml
 from tests.property.world import Stage
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FOR_EVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
+FOR_EVER: Final = datetime(2150, 1, 1, tzinfo=UTC)
 ZONE: Final = "Europe/Paris"
 _HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 _PURPOSE: Final = """
@@ -116,14 +116,14 @@ class World:
 
     def contract(self) -> str:
         """Write the contract that is attacked."""
-        return self._text(self.day, self.month, self.client_hour)
+        return self._text(self.day, self.month, self.client_hour, self.ends)
 
     def wide(self) -> str:
         """Write one that lets any schedule in."""
-        return self._text(1000, 10000, 1000)
+        return self._text(1000, 10000, 1000, FOR_EVER)
 
-    def _text(self, day: int, month: int, client_hour: int) -> str:
-        last = (self.ends - timedelta(hours=12)).astimezone(ZoneInfo(ZONE)).date()
+    def _text(self, day: int, month: int, client_hour: int, ends: datetime) -> str:
+        last = (ends - timedelta(hours=12)).astimezone(ZoneInfo(ZONE)).date()
         text = contract_text(self.name, per_day=day, per_month=month, per_client_hour=client_hour, ends_on=str(last))
         return text[: text.index("[[purpose]]")] + "".join(purpose.text() for purpose in self.purposes.values())
 
@@ -195,7 +195,7 @@ def draw(rng: random.Random, name: str, start: datetime) -> World:
         ]  # fmt: skip
     standing = rng.random() < 0.25
     return World(
-        name=name, purposes=purposes, day=rng.randint(1, 9), month=rng.randint(2, 14), client_hour=rng.randint(1, 5), ends=ends, places=places,
+        name=name, purposes=purposes, day=(day := rng.randint(1, 9)), month=day + rng.randint(0, 6), client_hour=rng.randint(1, 5), ends=ends, places=places,
         holder=Holder(scope=rng.choice([Scope.PROCESSOR, Scope.PROCESSOR, Scope.CLIENT, Scope.AGENT]), processor=name), standing=standing,
         window=Span(begins=start, ends=start + (16 * DAY if standing else rng.choice([1, 3, 12, 30, 50]) * HOUR)),
         staff=rng.randint(1, 2), keys=rng.randint(1, 2), trouble=list(_draw_trouble(rng, start)),

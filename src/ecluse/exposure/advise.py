@@ -18,7 +18,7 @@ _HEADROOM: Final = 1.1
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """The most distinct persons that the schedule holds in one UTC day, and in one UTC month, of those ahead."""
+    """The most distinct persons whom the schedule holds in one UTC day, and in one UTC month, of those around now."""
 
     day: int
     month: int

@@ -45,7 +45,7 @@ order by c.id;
 select h.scope, h.scope_id, h.from_at, least(h.until_at, coalesce(h.released_at, 'infinity'), timestamptz '9999-01-01 00:00Z') as until_at
 from ecluse.hold h
 where h.scope in ('processor', 'contract', 'client', 'agent') and h.effect <> 'keep'
-  and h.from_at < :ends::timestamptz and least(h.until_at, coalesce(h.released_at, 'infinity')) > :begins::timestamptz
+  and least(h.until_at, coalesce(h.released_at, 'infinity')) > :begins::timestamptz and h.from_at < :ends::timestamptz
 order by h.scope, h.scope_id, h.from_at;
 
 -- name: spent(at)
@@ -56,71 +56,57 @@ where (b.unit, b.bucket) in (
   ('h', date_trunc('hour', :at::timestamptz, 'UTC')), ('d', date_trunc('day', :at::timestamptz, 'UTC')), ('m', date_trunc('month', :at::timestamptz, 'UTC'))
 );
 
--- name: groups(processors, purposes, numbers, begins, ends, opens_before, closes_after, reads, at, standing)
--- Persons by processor and by when they are open, in pieces of time (parallel arrays, one place a piece). Instants are those of the places cut to the piece.
--- Places that are read as often as they may be are left out (reads null: whatever was read). With ``standing`` only places that are open at ``at``.
--- own: first and last hour of the earliest place, and its purpose's number among the processor's, packed into one number so that one minimum finds them.
-with piece as materialized (
-  select p.processor, p.purpose, p.number, p.begins, p.ends, p.opens_before, p.closes_after, p.reads
+-- name: sessions(begins, ends)
+-- How many sessions of a time there are: what the plan of the next statement hangs on.
+select count(*) from ecluse.session s where s.starts_at >= :begins::timestamptz and s.starts_at < :ends::timestamptz;
+
+-- name: groups(names, who, purposes, numbers, begins, ends, sought, opens_before, closes_after, reads, at, standing)
+-- Persons by processor and by when they are open, in pieces of time (parallel arrays, one place a piece; who: the processor's place among names, from 1). Instants
+-- are those of the places cut to the piece. Places that are read as often as they may be are left out (reads null: whatever was read). With standing only
+-- places whose window is open at that instant: what a hold or the gate cuts out of it now may be open again before it closes.
+-- sought: the last instant by which a window has to be open. own: first and last hour of the earliest place, and its purpose's number among the processor's, packed into one number so that one minimum finds them.
+-- The row without a processor counts the distinct persons of all.
+with slot as materialized (
+  select s.id, p.who, p.reads, o.opens, o.closes, h.last, (h.first << 32) | (h.last << 6) | p.number as own, 1::bigint << p.number::integer as purpose
   from unnest(
-    :processors::text[], :purposes::text[], :numbers::bigint[], :begins::timestamptz[], :ends::timestamptz[], :opens_before::interval[], :closes_after::interval[],
-    :reads::integer[]
-  ) as p (processor, purpose, number, begins, ends, opens_before, closes_after, reads)
-), slot as materialized (
-  select s.id, p.processor, p.number, p.reads, o.opens, o.closes,
-         floor(extract(epoch from o.opens) / 3600)::bigint as first, ceil(extract(epoch from o.closes) / 3600)::bigint - 1 as last
-  from piece p
-  join ecluse.session s on s.processor_id = p.processor and s.purpose = p.purpose
-    and s.starts_at < p.ends + p.opens_before and s.starts_at > p.begins - p.closes_after - interval '1 day' -- no session is longer
+    :who::integer[], :purposes::text[], :numbers::bigint[], :begins::timestamptz[], :ends::timestamptz[], :sought::timestamptz[], :opens_before::interval[],
+    :closes_after::interval[], :reads::integer[]
+  ) as p (who, purpose, number, begins, ends, sought, opens_before, closes_after, reads)
+  join ecluse.session s on s.processor_id = (:names::text[])[p.who] and s.purpose = p.purpose
+    and s.starts_at < p.sought + p.opens_before and s.starts_at > p.begins - p.closes_after - interval '1 day' -- no session is longer
   join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
   cross join lateral (select greatest(p.begins, s.starts_at - p.opens_before) as opens, least(p.ends, s.ends_at + p.closes_after) as closes) o
-  where o.opens < o.closes and (not :standing::boolean or o.opens <= :at::timestamptz)
+  cross join lateral (
+    select floor(extract(epoch from o.opens) / 3600)::bigint as first, ceil(extract(epoch from o.closes) / 3600)::bigint - 1 as last) h
+  where o.opens < o.closes and (:at::timestamptz between s.starts_at - p.opens_before and s.ends_at + p.closes_after or not :standing::boolean)
 ), held as materialized (
   select h.scope_id as subject_ref, range_agg(tstzrange(h.from_at, least(h.until_at, coalesce(h.released_at, 'infinity')))) as spans
   from ecluse.hold h
   where h.scope = 'person' and h.effect <> 'keep' and h.from_at < least(h.until_at, coalesce(h.released_at, 'infinity'))
   group by h.scope_id
-), person as (
-  select s.processor, a.subject_ref, min((s.first << 32) | (s.last << 6) | s.number) as own, max(s.last) as latest,
-         bit_or(1::bigint << s.number::integer) as purposes,
-         bool_or(a.cancelled_at is not null or coalesce(h.spans && tstzrange(s.opens, s.closes), false)) as doubtful, max(s.closes) as closes
+), person as materialized (
+  select s.who, a.subject_ref, min(s.own) as own, max(s.last) as latest, bit_or(s.purpose) as purposes,
+         bool_or(a.cancelled_at is not null or h.spans && tstzrange(s.opens, s.closes)) as doubtful, max(s.closes) as closes
   from slot s
   join ecluse.appointment a on a.session_id = s.id
   left join held h on h.subject_ref = a.subject_ref
   where (a.cancelled_at is null or a.cancelled_at > s.opens) and (s.reads is null or a.reads < s.reads)
-    and not coalesce(h.spans @> tstzrange(s.opens, s.closes), false)
-  group by s.processor, a.subject_ref
+    and (h.spans @> tstzrange(s.opens, s.closes)) is not true
+  group by s.who, a.subject_ref
 ), counted as materialized (
-  select b.scope, b.subject_ref from ecluse.budget_person b where b.unit = 'd' and b.bucket = date_trunc('day', :at::timestamptz, 'UTC') and b.scope like 'processor:%'
+  select array_position(:names::text[], substr(b.scope, 11)) as who, b.subject_ref
+  from ecluse.budget_person b
+  where b.unit = 'd' and b.bucket = date_trunc('day', :at::timestamptz, 'UTC') and b.scope like 'processor:%'
 )
-select p.processor, p.own >> 32 as first, (p.own >> 6) & 67108863 as last, p.own & 63 as purpose, p.latest, p.purposes, p.doubtful,
-       c.subject_ref is not null as counted, count(*) as persons, max(p.closes) as closes_at
+select p.who, p.own, p.latest, p.purposes, coalesce(p.doubtful, false) as doubtful, c.who is not null as counted, count(*) as persons, max(p.closes) as closes_at
 from person p
-left join counted c on c.scope = 'processor:' || p.processor and c.subject_ref = p.subject_ref
-group by 1, 2, 3, 4, 5, 6, 7, 8;
+left join counted c on c.who = p.who and c.subject_ref = p.subject_ref
+group by p.who, p.own, p.latest, p.purposes, p.doubtful, c.who is not null
+union all
+select null, null, null, null, null, null, (select count(*) from (select from person p group by p.subject_ref) d), null
+where cardinality(:names::text[]) > 1;
 
--- name: union_of(processors, purposes, begins, ends, opens_before, closes_after, reads, at, standing)
--- Distinct persons of several processors together, as above: the number of all, who may be in reach of more than one.
-with piece as materialized (
-  select p.processor, p.purpose, p.begins, p.ends, p.opens_before, p.closes_after, p.reads
-  from unnest(
-    :processors::text[], :purposes::text[], :begins::timestamptz[], :ends::timestamptz[], :opens_before::interval[], :closes_after::interval[], :reads::integer[]
-  ) as p (processor, purpose, begins, ends, opens_before, closes_after, reads)
-)
-select count(distinct a.subject_ref)
-from piece p
-join ecluse.session s on s.processor_id = p.processor and s.purpose = p.purpose
-  and s.starts_at < p.ends + p.opens_before and s.starts_at > p.begins - p.closes_after - interval '1 day'
-join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
-cross join lateral (select greatest(p.begins, s.starts_at - p.opens_before) as opens, least(p.ends, s.ends_at + p.closes_after) as closes) o
-join ecluse.appointment a on a.session_id = s.id
-where o.opens < o.closes and (not :standing::boolean or o.opens <= :at::timestamptz)
-  and (a.cancelled_at is null or a.cancelled_at > o.opens) and (p.reads is null or a.reads < p.reads)
-  and not exists (
-    select from ecluse.hold h where h.scope = 'person' and h.scope_id = a.subject_ref and h.effect <> 'keep' and h.from_at <= o.opens
-      and least(h.until_at, coalesce(h.released_at, 'infinity')) >= o.closes);
-
--- name: excess(processor, begins, ends, most)
+-- name: excess(most, processor, begins, ends)
 -- Places above what the contract foresees for a UTC day, which a second person approved, of sessions that begin in a window; added up.
 select coalesce(sum(greatest(d.places - :most::bigint, 0)), 0)::bigint
 from (

@@ -178,15 +178,16 @@ def limits_of(party: Party, holder: Holder, window: Span, now: datetime) -> Limi
     clients = [one for one in party.clients if holder.scope is not Scope.CLIENT or one.id == holder.id]
     agents = [one for one in party.agents if holder.scope is not Scope.AGENT or one.id == holder.id]
     contracts = [contract for _, contract in party.open]
-    # only who is signed in at the desk is served: a machine's key alone is worth nothing
-    if holder.scope is Scope.CLIENT and all(one.limits.agent_assurance is Assurance.AUTHENTICATED for one in contracts):
+    # only who is signed in at a desk is served: a machine's key alone is worth nothing, and what an agent's is worth depends on more than the key
+    desk_only = [one.limits.agent_assurance is Assurance.AUTHENTICATED for one in contracts]
+    if holder.scope is Scope.CLIENT and all(desk_only):
         return None
-    some = [[one for one in members if not _wholly(one, window)] for members in (clients, agents)]
-    if not all(some) or not contracts:
+    some_clients, some_agents = ([one for one in members if not _wholly(one, window)] for members in (clients, agents))
+    if not some_clients or not some_agents or not contracts:
         return None
-    always = [[one for one in members if not one.stopped] for members in (clients, agents)]
-    high = [_ceilings(contract, *some, party, window, now) for contract in contracts]
-    low = [_ceilings(contract, *always, party, window, now) for contract in contracts]
+    sure_clients, sure_agents = ([one for one in members if not one.stopped] for members in (clients, agents))
+    high = [_ceilings(contract, some_clients, some_agents, party, window, now) for contract in contracts]
+    low = [_ceilings(contract, [] if any(desk_only) else sure_clients, sure_agents, party, window, now) for contract in contracts]
     return Limits(high=_merged(high, max, min), low=_merged(low, min, max))
 
 

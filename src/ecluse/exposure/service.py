@@ -17,9 +17,11 @@ from ecluse.contracts import Contract
 from ecluse.db import Connection
 from ecluse.exposure import store
 from ecluse.exposure.advise import Advice, proposals
+from ecluse.exposure.alternatives import Comparison, compare
 from ecluse.exposure.errors import NoProcessor, NoSuchHolder
 from ecluse.exposure.model import Attribute, Count, Group, Held, Holder, Party, Reach, Scope, Span
-from ecluse.exposure.resolve import Piece, at_will, pieces_of, resolve
+from ecluse.exposure.resolve import at_will, attributes_of, pieces_of, resolve
+from ecluse.exposure.series import OverTime, days_ahead, over_time
 from ecluse.exposure.store import Parsed, WhatIf
 from ecluse.register import RegisterMap
 
@@ -117,18 +119,17 @@ class Engine:
             _check(holder, parties)
         pieces = [piece for name in sorted({holder.processor for holder in holders}) for piece in pieces_of(parties[name])]
         future = window.begins >= at
-        groups = await store.groups(connection, pieces, at=window.begins, standing=standing, checked_reads=future)
+        groups, scheduled = await store.groups(connection, pieces, at=window.begins, standing=standing, checked_reads=future)
         reaches = tuple([
             await self._one(connection, parties[holder.processor], holder, window, groups.get(holder.processor, []), at) for holder in holders
         ])  # fmt: skip
-        together = await self._together(connection, reaches, pieces, window, standing=standing, checked_reads=future)
         return Exposure(
             at=at,
             window=window,
             standing=standing,
             reaches=reaches,
             names={name: party.name for name, party in parties.items()},
-            together=together,
+            together=_together(reaches, scheduled),
         )
 
     async def _one(
@@ -141,29 +142,6 @@ class Engine:
         wide = Span(begins=window.begins - LONGEST_OPEN, ends=window.ends + LONGEST_OPEN)
         above = await store.excess(connection, party.id, wide, most)
         return at_will(party, holder, window, above, self._sensitivity, at)
-
-    async def _together(
-        self,
-        connection: Connection,
-        reaches: Sequence[Reach],
-        pieces: Sequence[Piece],
-        window: Span,
-        *,
-        standing: bool,
-        checked_reads: bool,
-    ) -> Count:
-        """Count the persons of all holders together: no more than each of them, and no more than there are on the schedule."""
-        total = sum(reach.persons.most for reach in reaches)
-        processors = {reach.holder.processor for reach in reaches}
-        if len(reaches) == 1:
-            return reaches[0].persons
-        if any(reach.holder.scope is Scope.SCHEDULER for reach in reaches):
-            return Count(most=total, exact=False)
-        scheduled = await store.union_of(connection, pieces, at=window.begins, standing=standing, checked_reads=checked_reads)
-        whole = len(processors) == len(reaches) and all(
-            reach.persons.exact and reach.persons.most == reach.scheduled for reach in reaches
-        )
-        return Count(most=min(total, scheduled), exact=whole)
 
     async def advise(self, connection: Connection, processor: str) -> list[Advice]:
         """Try single changes of a processor's contract, and return those that lower what is in reach, the best first. Raises `NoProcessor`.
@@ -216,6 +194,55 @@ class Engine:
                 for name, (forms, persons) in sorted(given.items()) if name
             ),
         )  # fmt: skip
+
+    async def over_time(self, connection: Connection, processor: str, days: int) -> OverTime:
+        """Say whom a processor could see on each of the coming ``days`` (UTC, the first from now on), and from now to its end. Raises `NoProcessor`."""
+        whole = (Holder(scope=Scope.PROCESSOR, processor=processor),)
+        async with _snapshot(connection):
+            at = await store.now(connection)
+            contract = await self._in_force(connection, processor, at)
+            found, name = [], processor
+            for day in days_ahead(at, days):
+                so_far = await self._reach(connection, whole, Span(begins=at, ends=day.ends), None, at=at, standing=False)
+                alone = so_far if day.begins == at else await self._reach(connection, whole, day, None, at=at, standing=False)
+                found.append((alone.reaches[0], so_far.reaches[0]))
+                name = so_far.names[processor]
+        return over_time(found, processor=processor, name=name, at=at, ceiling=contract.limits.persons_per_day)
+
+    async def beside(self, connection: Connection, processor: str, *, window: When = None, subjects: int) -> Comparison:
+        """Set what a processor could see beside the usual alternatives, in a ``window`` as for `reach`. ``subjects``: persons in the register.
+
+        Raises `NoProcessor`.
+        """
+        whole = (Holder(scope=Scope.PROCESSOR, processor=processor),)
+        async with _snapshot(connection):
+            at = await store.now(connection)
+            contract = await self._in_force(connection, processor, at)
+            span = _from(at) if window is None else _span(window, at)
+            found = await self._reach(connection, whole, span, None, at=at, standing=window is None)
+        return compare(
+            found.reaches[0], name=found.names[processor], at=at, standing=found.standing, subjects=subjects, mapped=len(self._kinds),
+            contracted=attributes_of([contract]),
+        )  # fmt: skip
+
+    async def _in_force(self, connection: Connection, processor: str, at: datetime) -> Contract:
+        """Return the contract in force."""
+        contract = await store.contract_at(connection, processor, at, self._kinds, self._parsed)
+        if contract is None:
+            raise NoProcessor(processor)
+        return contract
+
+
+def _together(reaches: Sequence[Reach], scheduled: int) -> Count:
+    """Count the persons of all holders together: no more than each of them, and (``scheduled``) no more than there are on the schedule."""
+    if len(reaches) == 1:
+        return reaches[0].persons
+    total = sum(reach.persons.most for reach in reaches)
+    if any(reach.holder.scope is Scope.SCHEDULER for reach in reaches):
+        return Count(most=total, exact=False)
+    apart = len({reach.holder.processor for reach in reaches}) == len(reaches)
+    everybody = all(reach.persons.exact and reach.persons.most == reach.scheduled for reach in reaches)
+    return Count(most=min(total, scheduled), exact=apart and everybody)
 
 
 def _from(at: datetime) -> Span:

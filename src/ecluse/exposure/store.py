@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import aiosql
+import asyncpg
 import msgspec
 
 from ecluse.contracts import Contract, ContractInvalid, Form, Gatekeeper, parse_contract
@@ -31,6 +32,8 @@ MOST_PURPOSES: Final = 62
 """Of one processor: their numbers share a word with two hours."""
 
 
+_MANY_PROCESSORS: Final = 8
+_MANY_SESSIONS: Final = 5_000
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -169,7 +172,7 @@ class _Members(msgspec.Struct, frozen=True, kw_only=True):
 async def _members(connection: Connection, processor: str | None, window: Span, at: datetime) -> _Members:
     """Read agents, clients, holds and budgets."""
     stops: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
-    for row in await connection.fetch(query("holds"), window.ends, window.begins):
+    for row in await connection.fetch(query("holds"), window.begins, window.ends):
         scope = "processor" if row["scope"] == "contract" else row["scope"]
         stops[scope, row["scope_id"]].append(Span(begins=row["from_at"], ends=row["until_at"]))
     spent = {(row["unit"], row["scope"]): row["persons"] for row in await connection.fetch(query("spent"), at)}
@@ -192,37 +195,59 @@ async def _members(connection: Connection, processor: str | None, window: Span, 
 
 async def groups(
     connection: Connection, pieces: Sequence[Piece], *, at: datetime, standing: bool, checked_reads: bool
-) -> dict[str, list[Group]]:
-    """Return the persons of each processor whom its schedule leaves open in ``pieces``, those alike together.
+) -> tuple[dict[str, list[Group]], int]:
+    """Return the persons of each processor whom its schedule leaves open in ``pieces``, those alike together, and how many distinct ones they are.
 
-    ``standing``: only places that are open at ``at``. ``checked_reads``: leave out places that are read as often as they may be.
+    ``standing``: only places whose window is open at ``at``. ``checked_reads``: leave out places that are read as often as they may be.
     """
-    names = _numbered(pieces)
-    numbers = [names[piece.processor].index(piece.purpose) for piece in pieces]
-    processors, purposes, *others = _arrays(pieces, checked_reads=checked_reads)
+    if not pieces:
+        return {}, 0
+    names, purposes = sorted({piece.processor for piece in pieces}), _numbered(pieces)
+    sought = [min(piece.ends, at + _MOMENT) if standing else piece.ends for piece in pieces]
+    await _plan_for(connection, pieces, sought)
     found: dict[str, list[Group]] = {}
-    for row in await connection.fetch(query("groups"), processors, purposes, numbers, *others, standing, at):
-        known = names[row["processor"]]
-        found.setdefault(row["processor"], []).append(
-            Group(
-                purpose=known[row["purpose"]],
-                purposes=frozenset(name for number, name in enumerate(known) if row["purposes"] >> number & 1),
-                first=row["first"],
-                last=row["last"],
-                latest=row["latest"],
-                counted=row["counted"],
-                doubtful=row["doubtful"],
-                persons=row["persons"],
-                closes_at=row["closes_at"],
-            )
-        )
-    return found
+    together = None
+    for row in await connection.fetch(
+        query("groups"),
+        [names.index(piece.processor) + 1 for piece in pieces],
+        [piece.purpose for piece in pieces],
+        [purposes[piece.processor].index(piece.purpose) for piece in pieces],
+        [piece.begins for piece in pieces],
+        [piece.ends for piece in pieces],
+        sought,
+        [piece.opens_before for piece in pieces],
+        [piece.closes_after for piece in pieces],
+        [piece.reads if checked_reads else None for piece in pieces],
+        names,
+        at,
+        standing,
+    ):
+        if row["who"] is None:
+            together = row["persons"]
+            continue
+        name = names[row["who"] - 1]
+        found.setdefault(name, []).append(_group(row, purposes[name]))
+    return found, sum(group.persons for some in found.values() for group in some) if together is None else together
 
 
-async def union_of(connection: Connection, pieces: Sequence[Piece], *, at: datetime, standing: bool, checked_reads: bool) -> int:
-    """Count the distinct persons of all pieces together."""
-    number: int = await connection.fetchval(query("union_of"), *_arrays(pieces, checked_reads=checked_reads), standing, at)
-    return number
+def _group(row: asyncpg.Record, purposes: Sequence[str]) -> Group:
+    """Unpack one row. ``purposes``: the processor's, by their numbers."""
+    own = row["own"]
+    return Group(
+        purpose=purposes[own & 63], purposes=frozenset(name for number, name in enumerate(purposes) if row["purposes"] >> number & 1), first=own >> 32,
+        last=(own >> 6) & 0x3FFFFFF, latest=row["latest"], counted=row["counted"], doubtful=row["doubtful"], persons=row["persons"],
+        closes_at=row["closes_at"],
+    )  # fmt: skip
+
+
+async def _plan_for(connection: Connection, pieces: Sequence[Piece], sought: Sequence[datetime]) -> None:
+    """Tell the planner whether few sessions are wanted (index probes) or many (one pass over the tables, hashed): it can't know what the arrays hold."""
+    begins = min(piece.begins - piece.closes_after for piece in pieces) - timedelta(days=1)
+    ends = max(past + piece.opens_before for past, piece in zip(sought, pieces, strict=True))
+    whole = len({piece.processor for piece in pieces}) >= _MANY_PROCESSORS
+    many = whole and await connection.fetchval(query("sessions"), begins, ends) >= _MANY_SESSIONS
+    for setting in ("enable_nestloop", "enable_sort", "enable_mergejoin"):
+        await connection.execute(f"set local {setting} = {'off' if many else 'on'}")
 
 
 async def excess(connection: Connection, processor: str, window: Span, most: int) -> int:
@@ -249,9 +274,9 @@ async def beyond(connection: Connection, processor: str) -> int:
 
 
 async def ahead(connection: Connection, processor: str, at: datetime) -> tuple[list[datetime], Planned]:
-    """Return when the fullest sessions of the next two weeks begin, and how many persons a day and a month of the next two months hold at most."""
+    """Return when the fullest sessions of the next two weeks begin, and how many persons a day and a month held or hold at most, two months around."""
     instants = [row["starts_at"] for row in await connection.fetch(query("ahead"), processor, at, at + timedelta(days=14))]
-    row = await connection.fetchrow(query("planned"), processor, at, at + timedelta(days=62))
+    row = await connection.fetchrow(query("planned"), processor, at - timedelta(days=62), at + timedelta(days=62))
     if row is None:
         raise AssertionError("impossible: an aggregate answers one row")
     return instants, Planned(day=row["day"], month=row["month"])
@@ -267,16 +292,3 @@ def _numbered(pieces: Sequence[Piece]) -> dict[str, list[str]]:
     if any(len(known) > MOST_PURPOSES for known in names.values()):
         raise AssertionError(f"impossible: a processor with more than {MOST_PURPOSES} purposes")
     return names
-
-
-def _arrays(pieces: Sequence[Piece], *, checked_reads: bool) -> list[list[object]]:
-    """Turn pieces into one array a column."""
-    return [
-        [piece.processor for piece in pieces],
-        [piece.purpose for piece in pieces],
-        [piece.begins for piece in pieces],
-        [piece.ends for piece in pieces],
-        [piece.opens_before for piece in pieces],
-        [piece.closes_after for piece in pieces],
-        [piece.reads if checked_reads else None for piece in pieces],
-    ]
