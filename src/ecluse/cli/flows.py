@@ -214,7 +214,7 @@ def propose_less(
     found = on_log(installation, lambda connection: use_case(connection, processor, kinds=kinds, days=days), role=READER)
     _show_proposal(screen, found, days)
     if out is not None and found.proposed:
-        _write(out, found.text)
+        write_out(out, found.text)
         screen.say(
             f"Written: {out}. `ecluse contract shadow {out}` tries it on the past, `ecluse contract apply {out}` puts it in force."
         )
@@ -273,7 +273,7 @@ def draw_map(
     register = register_map(installation.folder / "register.toml")
     found = on_log(installation, lambda connection: use_case(connection, register, days=days), role=READER)
     if out is not None:
-        _write(out, draw(found, paper=paper.value, language=language.value))
+        write_out(out, draw(found, paper=paper.value, language=language.value))
         screen.say(f"Drawn: {out} ({counted(found.persons, 'person')}, {counted(len(found.bands), 'band')}).", style="green")
     screen.answer(found)
 
@@ -309,7 +309,7 @@ def import_flows(
     screen.answer({"sources": sources, "rows": len(rows)})
 
 
-def _write(path: Path, text: str) -> None:
+def write_out(path: Path, text: str) -> None:
     """Write a file that was named on the command line."""
     from ecluse.errors import ConfigurationError
 

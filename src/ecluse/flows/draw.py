@@ -1,8 +1,6 @@
 """Drawing the flow map: four columns of boxes, and between them bands as wide as the persons are many. Pure and deterministic.
 
-SVG 1.1 with presentation attributes alone: no style element, no script, no class, so that it can stand in a page with a strict content policy. Lines and text
-take the colour of what is around them (``currentColor``) unless ``paper`` says otherwise. Nothing is said by colour alone: each box says its numbers and the
-class of its most sensitive attribute in words, and each band has a title.
+Nothing is said by colour alone: each box says its numbers and the class of its most sensitive attribute in words, and each band has a title.
 """
 
 from __future__ import annotations
@@ -10,18 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from textwrap import wrap
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
-from xml.sax.saxutils import escape, quoteattr
+from typing import Final
 
 import msgspec
 
 from ecluse.flows.picture import Band, Node, Picture
 from ecluse.register import Sensitivity
-
-Paper: TypeAlias = Literal["inline", "light", "dark"]
-Language: TypeAlias = Literal["en", "fr"]
+from ecluse.svg import COLOURS, EDGE, WIDTH, Language, Paper, head, lines, number, place, plain, write
 
 _EN: Final[Mapping[str, str]] = {
     "title": "Flows of personal data, {since} to {until}",
@@ -40,25 +34,15 @@ _FR: Final[Mapping[str, str]] = {
     "ordinary": "ordinaire", "elevated": "élevée", "special": "particulière", "key": "Donnée la plus sensible", "to": "vers", "each": "communications",
 }  # fmt: skip
 _WORDS: Final[Mapping[Language, Mapping[str, str]]] = MappingProxyType({"en": _EN, "fr": _FR})
-_SPACE: Final[Mapping[Language, str]] = MappingProxyType({"en": ",", "fr": "\u202f"})
-_COLOURS: Final[Mapping[Sensitivity, str]] = MappingProxyType(
-    {Sensitivity.ORDINARY: "#3d85a8", Sensitivity.ELEVATED: "#d08a1e", Sensitivity.SPECIAL: "#c0405c"}
-)
-_GROUNDS: Final[Mapping[Paper, tuple[str, str]]] = MappingProxyType(
-    {"light": ("#ffffff", "#1b1f24"), "dark": ("#14181d", "#e8eaed")}
-)
 _COLUMNS: Final = ("register", "purpose", "processor", "sub-processor")
-_WIDTH: Final = 1280
 _BOX: Final = 244
-_EDGE: Final = 20
-_STEP: Final = (_WIDTH - 2 * _EDGE - _BOX) / 3
+_STEP: Final = (WIDTH - 2 * EDGE - _BOX) / 3
 _TOP: Final = 92
 _FOOT: Final = 46
 _LEAST: Final = 38
 _GAP: Final = 12
 _LABEL: Final = 27  # characters of a line
 _NOTE: Final = 36
-_FONT: Final = "system-ui, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
 
 
 class _Box(msgspec.Struct, kw_only=True):
@@ -77,23 +61,15 @@ def draw(shown: Picture, *, paper: Paper = "inline", language: Language = "en") 
     words = _WORDS[language]
     boxes = _place(shown, words, language)
     height = max((box.y + box.height for box in boxes.values()), default=_TOP) + _FOOT
-    ground, ink = _GROUNDS.get(paper, ("", ""))
     title = words["title"].format(since=shown.since, until=date.fromisoformat(shown.until) - timedelta(days=1))
     counts = {column: sum(node.column == column for node in shown.nodes) for column in _COLUMNS}
     desc = words["desc"].format(
-        persons=_number(shown.persons, language), purposes=counts["purpose"], processors=counts["processor"]
+        persons=number(shown.persons, language), purposes=counts["purpose"], processors=counts["processor"]
     )
     return "\n".join(
         [
-            (
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_at(height)}" width="{_WIDTH}" height="{_at(height)}" role="img"'
-                f' aria-labelledby="flow-title flow-desc" lang="{language}" font-family={quoteattr(_FONT)} font-size="13"'
-                f"{f' color={quoteattr(ink)}' if ink else ''}>"
-            ),
-            f'<title id="flow-title">{escape(title)}</title>',
-            f'<desc id="flow-desc">{escape(desc)}</desc>',
-            *([f'<rect width="100%" height="100%" fill="{ground}"/>'] if ground else []),
-            _text(_EDGE, 30, title, size=19, weight="600"),
+            *head("flow", title, desc, height=height, paper=paper, language=language),
+            write(EDGE, 30, title, size=19, weight="600"),
             *_heads(words),
             *_bands(shown, boxes, words, language),
             *(line for box in boxes.values() for line in _boxed(box, words, language)),
@@ -112,7 +88,7 @@ def _place(shown: Picture, words: Mapping[str, str], language: Language) -> dict
     heights = {
         node.id: max(
             _LEAST,
-            _tall(_lines(node.label, _LABEL), _lines(_note(node, words, language), _NOTE)) + 6,
+            _tall(lines(node.label, _LABEL), lines(_note(node, words, language), _NOTE)) + 6,
             sum(wide[band.source, band.target] for band in shown.bands if band.target == node.id),
             sum(wide[band.source, band.target] for band in shown.bands if band.source == node.id),
         )
@@ -121,7 +97,7 @@ def _place(shown: Picture, words: Mapping[str, str], language: Language) -> dict
     totals = {column: sum(heights[node.id] + _GAP for node in some) - _GAP for column, some in columns.items()}
     boxes = {}
     for column, some in columns.items():
-        x, y = _EDGE + _COLUMNS.index(column) * _STEP, _TOP + (max(totals.values()) - totals[column]) / 2
+        x, y = EDGE + _COLUMNS.index(column) * _STEP, _TOP + (max(totals.values()) - totals[column]) / 2
         for node in some:
             boxes[node.id] = _Box(node=node, x=x, y=y, height=heights[node.id], left=y, right=y)
             y += heights[node.id] + _GAP
@@ -146,26 +122,26 @@ def _bands(shown: Picture, boxes: Mapping[str, _Box], words: Mapping[str, str], 
         x0, x1, y0, y1 = source.x + _BOX, target.x, source.right, target.left
         source.right += width
         target.left += width
-        middle = _at((x0 + x1) / 2)
-        title = f"<title>{escape(_said(band, source.node, target.node, words, language))}</title>"
+        middle = place((x0 + x1) / 2)
+        title = f"<title>{plain(_said(band, source.node, target.node, words, language))}</title>"
         if band.persons:
             yield (
-                f'<path d="M{_at(x0)},{_at(y0)}C{middle},{_at(y0)} {middle},{_at(y1)} {_at(x1)},{_at(y1)}V{_at(y1 + width)}'
-                f'C{middle},{_at(y1 + width)} {middle},{_at(y0 + width)} {_at(x0)},{_at(y0 + width)}Z" fill="{_COLOURS[band.sensitivity]}"'
+                f'<path d="M{place(x0)},{place(y0)}C{middle},{place(y0)} {middle},{place(y1)} {place(x1)},{place(y1)}V{place(y1 + width)}'
+                f'C{middle},{place(y1 + width)} {middle},{place(y0 + width)} {place(x0)},{place(y0 + width)}Z" fill="{COLOURS[band.sensitivity]}"'
                 f' fill-opacity="0.6">{title}</path>'
             )
         else:
             y0, y1 = y0 + width / 2, y1 + width / 2
             yield (
-                f'<path d="M{_at(x0)},{_at(y0)}C{middle},{_at(y0)} {middle},{_at(y1)} {_at(x1)},{_at(y1)}" fill="none"'
-                f' stroke="{_COLOURS[band.sensitivity]}" stroke-width="1.6" stroke-dasharray="6 4">{title}</path>'
+                f'<path d="M{place(x0)},{place(y0)}C{middle},{place(y0)} {middle},{place(y1)} {place(x1)},{place(y1)}" fill="none"'
+                f' stroke="{COLOURS[band.sensitivity]}" stroke-width="1.6" stroke-dasharray="6 4">{title}</path>'
             )
 
 
 def _said(band: Band, source: Node, target: Node, words: Mapping[str, str], language: Language) -> str:
     """Say a band in words."""
     numbers = (
-        f"{_persons(band.persons, words, language)}, {_number(band.disclosures, language)} {words['each']}"
+        f"{_persons(band.persons, words, language)}, {number(band.disclosures, language)} {words['each']}"
         if band.persons
         else words["unused"]
     )
@@ -175,20 +151,20 @@ def _said(band: Band, source: Node, target: Node, words: Mapping[str, str], lang
 
 def _boxed(box: _Box, words: Mapping[str, str], language: Language) -> Iterator[str]:
     """Draw a box with its name and its numbers."""
-    node, corner = box.node, f'x="{_at(box.x)}" y="{_at(box.y)}" height="{_at(box.height)}"'
+    node, corner = box.node, f'x="{place(box.x)}" y="{place(box.y)}" height="{place(box.height)}"'
     dashed = "" if node.persons or node.column == "register" else ' stroke-dasharray="6 4"'
     note = _note(node, words, language)
-    labels, notes = _lines(node.label, _LABEL), _lines(note, _NOTE)
-    yield f"<g><title>{escape(f'{node.label}: {note}')}</title>"
+    labels, notes = lines(node.label, _LABEL), lines(note, _NOTE)
+    yield f"<g><title>{plain(f'{node.label}: {note}')}</title>"
     yield f'<rect {corner} width="{_BOX}" rx="4" fill="none" stroke="currentColor" stroke-opacity="0.5"{dashed}/>'
-    yield f'<rect {corner} width="5" rx="2" fill="{_COLOURS[node.sensitivity]}"/>'
+    yield f'<rect {corner} width="5" rx="2" fill="{COLOURS[node.sensitivity]}"/>'
     y = box.y + (box.height - _tall(labels, notes)) / 2
     for line in labels:
         y += 16
-        yield _text(box.x + 14, y, line, weight="600")
+        yield write(box.x + 14, y, line, weight="600")
     for line in notes:
         y += 14
-        yield _text(box.x + 14, y, line, size=11)
+        yield write(box.x + 14, y, line, size=11)
     yield "</g>"
 
 
@@ -203,11 +179,6 @@ def _note(node: Node, words: Mapping[str, str], language: Language) -> str:
     return note if node.column == "register" else f"{note} · {words[node.sensitivity.value]}"
 
 
-def _lines(text: str, width: int) -> list[str]:
-    """Break a text into two lines at most."""
-    return wrap(text, width, max_lines=2, placeholder="…", break_long_words=True)
-
-
 def _tall(labels: list[str], notes: list[str]) -> int:
     """Return how high the text of a box is."""
     return 16 * len(labels) + 14 * len(notes) + 4
@@ -216,38 +187,22 @@ def _tall(labels: list[str], notes: list[str]) -> int:
 def _heads(words: Mapping[str, str]) -> Iterator[str]:
     """Write the names of the columns."""
     for at, column in enumerate(_COLUMNS):
-        yield _text(_EDGE + at * _STEP, _TOP - 22, words[column], size=13, weight="600", faint=True)
+        yield write(EDGE + at * _STEP, _TOP - 22, words[column], size=13, weight="600", faint=True)
 
 
 def _key(height: float, words: Mapping[str, str]) -> Iterator[str]:
     """Draw the key."""
-    y, x = height - 16, float(_EDGE)
-    yield _text(x, y, words["key"], size=11)
+    y, x = height - 16, float(EDGE)
+    yield write(x, y, words["key"], size=11)
     x += 170
     for sensitivity in Sensitivity:
-        yield f'<rect x="{_at(x)}" y="{_at(y - 10)}" width="22" height="11" fill="{_COLOURS[sensitivity]}" fill-opacity="0.6"/>'
-        yield _text(x + 28, y, words[sensitivity.value], size=11)
+        yield f'<rect x="{place(x)}" y="{place(y - 10)}" width="22" height="11" fill="{COLOURS[sensitivity]}" fill-opacity="0.6"/>'
+        yield write(x + 28, y, words[sensitivity.value], size=11)
         x += 110
-    yield f'<path d="M{_at(x)},{_at(y - 4)}h34" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="6 4"/>'
-    yield _text(x + 42, y, words["unused"], size=11)
-
-
-def _text(x: float, y: float, text: str, *, size: int = 13, weight: str = "400", faint: bool = False) -> str:
-    """Write one line of text."""
-    opacity = ' fill-opacity="0.75"' if faint else ""
-    return f'<text x="{_at(x)}" y="{_at(y)}" font-size="{size}" font-weight="{weight}" fill="currentColor"{opacity}>{escape(text)}</text>'
+    yield f'<path d="M{place(x)},{place(y - 4)}h34" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="6 4"/>'
+    yield write(x + 42, y, words["unused"], size=11)
 
 
 def _persons(count: int, words: Mapping[str, str], language: Language) -> str:
     """Say how many persons."""
-    return words["one"] if count == 1 else words["many"].format(n=_number(count, language))
-
-
-def _number(count: int, language: Language) -> str:
-    """Write a number as the language does."""
-    return f"{count:,}".replace(",", _SPACE[language])
-
-
-def _at(place: float) -> str:
-    """Write a coordinate, to a tenth."""
-    return f"{place:.1f}".removesuffix(".0")
+    return words["one"] if count == 1 else words["many"].format(n=number(count, language))
