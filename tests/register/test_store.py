@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from ecluse.register import AttributeUnmapped, Cause, RegisterMap, RegisterUnavailable, Table, Unreadable
-from ecluse.register.store import Register
+from ecluse.register.store import Register, count_subjects
 
 if TYPE_CHECKING:
     from conftest import Source
@@ -272,3 +272,25 @@ async def test_plan_when_register_is_empty_small_or_large_then_index_look_ups(so
             assert all(node["Plan Rows"] <= 2 and node["Actual Rows"] <= 1 for node in scans)
             assert all(node.get("Rows Removed by Filter", 0) <= 1 for node in scans)
         assert len(await register.read(refs, ALL)) == 64
+
+
+async def test_count_when_a_right_or_the_table_is_missing_then_unavailable(
+    peopled: Source, change_map: Callable[[str, str], RegisterMap]
+) -> None:
+    """A table that is not there and one that may not be read are told as such."""
+    await peopled.admin.execute("revoke select (numero, nom, naissance, entree) on registre.personne from register_reader_test")
+    async with peopled.pool() as pool, pool.acquire() as reader:
+        for name, cause in (("registre.personne", Cause.PRIVILEGE), ("registre.nobody", Cause.MISMATCH)):
+            with pytest.raises(RegisterUnavailable) as refused:
+                await count_subjects(reader, change_map("registre.personne", name))
+            assert refused.value.cause is cause
+
+
+async def test_count_when_subjects_have_current_rows_then_only_those(
+    peopled: Source, register_map: RegisterMap, change_map: Callable[[str, str], RegisterMap]
+) -> None:
+    """Each subject counts, read or not; where old rows are kept, who has a current one."""
+    by_contact = change_map('subject_table = "person"', 'subject_table = "contact"')
+    async with peopled.pool() as pool, pool.acquire() as reader:
+        assert await count_subjects(reader, register_map) == 4
+        assert await count_subjects(reader, by_contact) == 2

@@ -110,6 +110,14 @@ def write_statement(register: RegisterMap, asked: Iterable[str], types: ColumnTy
     )
 
 
+def write_count(register: RegisterMap) -> str:
+    """Write the statement that counts the subjects: the (current) rows of the subject table."""
+    table = register.subject
+    schema, name = table.name.split(".")
+    current = f" where t.{_quoted(table.current)}" if table.current is not None else ""
+    return f"select count(*) from {_quoted(schema)}.{_quoted(name)} as t{current}"  # noqa: S608 - names checked, no value
+
+
 def take_rows(statement: Statement, refs: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Row]:
     """Read the answer: ``refs`` are the references in the order of the bound keys; who has no row is absent."""
     found: dict[str, Row] = {}

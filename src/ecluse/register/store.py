@@ -19,10 +19,12 @@ from aiosql.queries import Queries
 from ecluse.register.errors import AttributeUnmapped, Cause, RegisterUnavailable, SubjectRefInvalid
 from ecluse.register.model import RegisterMap, Row, Unreadable
 from ecluse.register.refs import parse_subject_ref
-from ecluse.register.statement import ColumnTypes, Statement, mapped_columns, take_rows, write_statement
+from ecluse.register.statement import ColumnTypes, Statement, mapped_columns, take_rows, write_count, write_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ecluse.db import Connection
 
 SESSION_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -36,6 +38,7 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 
 _MAX_STATEMENTS: Final = 256  # clients choose the attributes they ask for; the cache must not grow with their fancy
 _ACQUIRE_SECONDS: Final = 2.0
+_COUNT_TIMEOUT: Final = "set local statement_timeout = '120s'"  # a count reads a whole index; the gate's own reads stay short
 
 
 class Register:
@@ -131,6 +134,21 @@ class Register:
             self._types = None
             self._statements.clear()
         raise failure  # outside the handler: the driver's error, which quotes values, is not its context
+
+
+async def count_subjects(connection: Connection, register: RegisterMap) -> int:
+    """Count the subjects of the register, all of them: the one number that is asked of it. Nobody is read. Raises ``RegisterUnavailable``."""
+    try:
+        async with connection.transaction(readonly=True):
+            await connection.execute(_COUNT_TIMEOUT)
+            number: int = await connection.fetchval(write_count(register))
+    except asyncpg.PostgresError as error:
+        failure = RegisterUnavailable(_cause_of(error.sqlstate), error.sqlstate)
+    except (asyncpg.InterfaceError, TimeoutError, OSError):
+        failure = RegisterUnavailable(Cause.CONNECTION)
+    else:
+        return number
+    raise failure  # outside the handler: the driver's error, which may quote a value, is not its context
 
 
 def _cause_of(sqlstate: str | None) -> Cause:
