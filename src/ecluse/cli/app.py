@@ -14,7 +14,7 @@ from ecluse.cli import (
     emergency,
     erase,
     evidence,
-    exposure,
+    exposure_draw,
     finding,
     flows,
     ledger,
@@ -111,7 +111,7 @@ app.add_typer(finding.app, name="finding", rich_help_panel=_RULE)
 app.add_typer(override.app, name="override", rich_help_panel=_RULE)
 app.add_typer(questionnaire.app, name="questionnaire", rich_help_panel=_RULE)
 app.add_typer(flows.app, name="flows", rich_help_panel=_RULE)
-app.command(rich_help_panel=_RULE)(exposure.exposure)
+app.add_typer(exposure_draw.app, name="exposure", rich_help_panel=_RULE)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_RULE)
 app.command(rich_help_panel=_RULE)(outcomes.outcomes)
 app.add_typer(usage.app, name="usage", rich_help_panel=_RULE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
@@ -38,8 +38,20 @@ _MOST_ADVICE: Final = 20
 _MOST_TRIED: Final = 10
 _SCOPES: Final = {"client": "client", "agent": "agent", "scheduler": "with the scheduler's key"}
 
+app = typer.Typer()  # its help is the callback's
 
+From: TypeAlias = Annotated[
+    str | None, typer.Option("--from", help="From this day or instant (UTC), such as 2026-01-31.", show_default="right now")
+]
+To: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--to", help="Until the end of this day, or an instant (UTC).", show_default="what is open right now"),
+]
+
+
+@app.callback(invoke_without_command=True)
 def exposure(
+    ctx: typer.Context,
     *,
     processor: Annotated[str | None, typer.Option(help="Of this processor alone.", show_default="all")] = None,
     agent: Annotated[str | None, typer.Option(help="Of this agent (agt_…) of the processor.", show_default=False)] = None,
@@ -47,13 +59,8 @@ def exposure(
         str | None, typer.Option(help="Of this machine's key (cli_…), whoever it names.", show_default=False)
     ] = None,
     scheduler: Annotated[bool, flag("--scheduler", help="If the controller's own scheduling key is stolen as well.")] = False,
-    from_day: Annotated[
-        str | None, typer.Option("--from", help="From this day or instant (UTC), such as 2026-01-31.", show_default="right now")
-    ] = None,
-    to_day: Annotated[
-        str | None,
-        typer.Option("--to", help="Until the end of this day, or an instant (UTC).", show_default="what is open right now"),
-    ] = None,
+    from_day: From = None,
+    to_day: To = None,
     what_if: Annotated[
         Path | None,
         typer.Option("--what-if", help="The same if this contract file were in force.", show_default=False, dir_okay=False),
@@ -68,6 +75,9 @@ def exposure(
 
     `212` is a number that the best attack reaches and none passes; `≤ 212` one that none passes. See docs/containment.md.
     """
+    if ctx.invoked_subcommand is not None:
+        _refuse_before(ctx)
+        return
     from ecluse.cli.reach import attributes_of, load, on_log, read_text, register_map
     from ecluse.contracts import diff_contracts, parse_contract
     from ecluse.exposure.service import Engine
@@ -87,7 +97,7 @@ def exposure(
         return
 
     async def work(connection: Connection) -> tuple[Exposure, Exposure | None, Sequence[Change], Held | None]:
-        window = await _window(connection, from_day, to_day)
+        window = await window_of(connection, from_day, to_day)
         held = await engine.held(connection, holders[0]) if len(holders) == 1 else None
         if contract is None:
             return await engine.reach(connection, holders=holders, window=window), None, (), held
@@ -96,7 +106,14 @@ def exposure(
 
     with screen.working("Computing"):
         found, after, changes, held = on_log(installation, work, role=_ROLE)
-    zone = installation.settings.zone
+    _show(screen, found, after, changes, held, installation.settings.zone)
+    screen.answer({"now": found, "what_if": after, "changes": changes, "held": held})
+
+
+def _show(
+    screen: Screen, found: Exposure, after: Exposure | None, changes: Sequence[Change], held: Held | None, zone: ZoneInfo
+) -> None:
+    """Show an answer to people."""
     if after is not None:
         _show_change(screen, found, after, changes, zone)
     elif len(found.reaches) == 1:
@@ -108,7 +125,13 @@ def exposure(
     screen.say(
         "What was disclosed can be kept, and a screen can be photographed: this is what Écluse itself would let out.", style="dim"
     )
-    screen.answer({"now": found, "what_if": after, "changes": changes, "held": held})
+
+
+def _refuse_before(ctx: typer.Context) -> None:
+    """Refuse options that stand before a command of the group: they would be passed over."""
+    sources = [ctx.get_parameter_source(name) for name in ctx.params]
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+        raise typer.BadParameter(f"options go after `{ctx.invoked_subcommand}`, not before it")
 
 
 def _advise(screen: Screen, installation: Installation, engine: Engine, processor: str | None) -> None:
@@ -167,7 +190,7 @@ def _holders(processor: str | None, agent: str | None, client: str | None, *, sc
     return [Holder(scope=Scope.SCHEDULER if scheduler else Scope.PROCESSOR, processor=processor)]
 
 
-async def _window(connection: Connection, from_day: str | None, to_day: str | None) -> When:
+async def window_of(connection: Connection, from_day: str | None, to_day: str | None) -> When:
     """Return the time that was asked about: a span, from now until an instant, or (None) right now."""
     from ecluse.exposure import Span
     from ecluse.exposure.store import now

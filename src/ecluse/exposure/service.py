@@ -17,9 +17,11 @@ from ecluse.contracts import Contract
 from ecluse.db import Connection
 from ecluse.exposure import store
 from ecluse.exposure.advise import Advice, proposals
+from ecluse.exposure.alternatives import Comparison, compare
 from ecluse.exposure.errors import NoProcessor, NoSuchHolder
 from ecluse.exposure.model import Attribute, Count, Group, Held, Holder, Party, Reach, Scope, Span
-from ecluse.exposure.resolve import at_will, pieces_of, resolve
+from ecluse.exposure.resolve import at_will, attributes_of, pieces_of, resolve
+from ecluse.exposure.series import OverTime, days_ahead, over_time
 from ecluse.exposure.store import Parsed, WhatIf
 from ecluse.register import RegisterMap
 
@@ -192,6 +194,43 @@ class Engine:
                 for name, (forms, persons) in sorted(given.items()) if name
             ),
         )  # fmt: skip
+
+    async def over_time(self, connection: Connection, processor: str, days: int) -> OverTime:
+        """Say whom a processor could see on each of the coming ``days`` (UTC, the first from now on), and from now to its end. Raises `NoProcessor`."""
+        whole = (Holder(scope=Scope.PROCESSOR, processor=processor),)
+        async with _snapshot(connection):
+            at = await store.now(connection)
+            contract = await self._in_force(connection, processor, at)
+            found, name = [], processor
+            for day in days_ahead(at, days):
+                so_far = await self._reach(connection, whole, Span(begins=at, ends=day.ends), None, at=at, standing=False)
+                alone = so_far if day.begins == at else await self._reach(connection, whole, day, None, at=at, standing=False)
+                found.append((alone.reaches[0], so_far.reaches[0]))
+                name = so_far.names[processor]
+        return over_time(found, processor=processor, name=name, at=at, ceiling=contract.limits.persons_per_day)
+
+    async def beside(self, connection: Connection, processor: str, *, window: When = None, subjects: int) -> Comparison:
+        """Set what a processor could see beside the usual alternatives, in a ``window`` as for `reach`. ``subjects``: persons in the register.
+
+        Raises `NoProcessor`.
+        """
+        whole = (Holder(scope=Scope.PROCESSOR, processor=processor),)
+        async with _snapshot(connection):
+            at = await store.now(connection)
+            contract = await self._in_force(connection, processor, at)
+            span = _from(at) if window is None else _span(window, at)
+            found = await self._reach(connection, whole, span, None, at=at, standing=window is None)
+        return compare(
+            found.reaches[0], name=found.names[processor], at=at, standing=found.standing, subjects=subjects, mapped=len(self._kinds),
+            contracted=attributes_of([contract]),
+        )  # fmt: skip
+
+    async def _in_force(self, connection: Connection, processor: str, at: datetime) -> Contract:
+        """Return the contract in force."""
+        contract = await store.contract_at(connection, processor, at, self._kinds, self._parsed)
+        if contract is None:
+            raise NoProcessor(processor)
+        return contract
 
 
 def _together(reaches: Sequence[Reach], scheduled: int) -> Count:
