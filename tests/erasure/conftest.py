@@ -31,17 +31,18 @@ def scene(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
 
 
 async def _autovacuum(postgres: EmbeddedPostgres, state: str) -> None:
-    """Turn it on or off for the whole server, and wait until the workers that are there have ended."""
+    """Turn it on or off for the whole server (which refuses ``alter system``), and wait until the workers that are there have ended."""
+    conf = postgres.home / "data" / "postgresql.auto.conf"
+    conf.write_text(f"autovacuum = {state}\n", encoding="utf-8")
     keeper = await asyncpg.connect(postgres.superuser_dsn())
     try:
-        await keeper.execute(f"alter system set autovacuum = {state}")
         await keeper.execute("select pg_reload_conf()")
         for _ in range(3000):
-            if state == "on" or not await keeper.fetchval(
-                "select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'"
-            ):
+            now = await keeper.fetchval("show autovacuum")
+            busy = await keeper.fetchval("select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'")
+            if now == state and (state == "on" or not busy):
                 return
             await asyncio.sleep(0.02)
-        raise AssertionError("a worker of autovacuum does not end")
+        raise AssertionError(f"autovacuum does not turn {state}")
     finally:
         await keeper.close()
