@@ -77,7 +77,7 @@ class StolenToken(Strike):
             words += [await send_again(self.stage.base_url, line.overheard) for _ in range(_SOME)]
             words += [await self._as_bearer(line, scheme) for scheme in ("Bearer", "DPoP")]
             self.persons = words.count(GRANTED)
-            self.more = {"tries": len(words)} | {f"answered {word}": words.count(word) for word in sorted(set(words))}
+            self.more = {"tries": len(words), **{f"answered {word}": words.count(word) for word in sorted(set(words))}}
         finally:
             await owner.close()
 
