@@ -172,7 +172,10 @@ def test_replay_when_alternatives_are_attacked_then_they_give_what_they_hold(acc
     rows = one(account, Kind.PROCESSOR, Attacked.ROWS)
     assert rows.persons == one(account, Kind.PROCESSOR).persons
     assert set(rows.forms.values()) == {"full"}
-    assert 0 < one(account, Kind.PROCESSOR, Attacked.API).persons < PEOPLE
+    api = one(account, Kind.PROCESSOR, Attacked.API)
+    assert 0 < api.persons < PEOPLE
+    assert [one(account, Kind.PROCESSOR, way).attributes for way in (Attacked.COPY, Attacked.ACCOUNT)] == [21, 13]
+    assert (rows.attributes, api.attributes) == (7, 6)  # of rows by schedule the number as well, by which they are joined
 
 
 def test_replay_when_over_then_the_agency_can_say_who_and_what(account):

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _FULL: Final = "full"
 _TABLES: Final = ("registre.personne", "registre.coordonnees")
 _AT_ONCE: Final = 16
-_DISTINCT: Final = "select distinct on (d.numero) d.* from ({}) d"
 _NUMBERS: Final = "select min(numero), max(numero) from registre.personne"
 _COLUMNS: Final = "select column_name from information_schema.columns where table_schema = $1 and table_name = $2"
 _DAY: Final = timedelta(days=1)
@@ -182,20 +181,17 @@ class RowsWithScheduler(Strike):
         return "The same with row-level security: everybody is put on the schedule in one statement, and read in the next."
 
     async def strike(self) -> None:
-        """Schedule everybody, look once, and take the schedule back."""
-        at = self.stage.clock.at
-        opens, closes = at - timedelta(seconds=1), at + timedelta(hours=1)
-        owner, lines = self.stage.register_admin, Lines()
-        await queries().schedule_everybody(owner, prestataire=VICTIM.id, opens=opens, closes=closes)
-        try:
-            await owner.execute("analyze prestation.planning")
-            async with self.stage.outsider(_ROLES[self.against]) as thief:
-                statement = await thief.prepare(queries().due.sql)
-                await thief.copy_from_query(_DISTINCT.format(queries().due.sql.rstrip().rstrip(";")), output=lines)
-                columns = [attribute.name for attribute in statement.get_attributes()]
-        finally:
-            await queries().unschedule(owner, opens=opens)
-            await owner.execute("analyze prestation.planning")
+        """Put everybody on the schedule, look once, and let it be as it was."""
+        owner, lines, opens = self.stage.register_admin, Lines(), self.stage.clock.at
+        await queries().clear_schedule(owner)
+        await queries().schedule_everybody(owner, prestataire=VICTIM.id, opens=opens, closes=opens + timedelta(hours=1))
+        await owner.execute("analyze prestation.planning")
+        async with self.stage.outsider(_ROLES[self.against]) as thief:
+            statement = await thief.prepare(queries().due.sql)
+            await thief.copy_from_query(queries().due.sql.rstrip().rstrip(";"), output=lines)
+            columns = [attribute.name for attribute in statement.get_attributes()]
+        await queries().clear_schedule(owner)
+        await plan(owner, self.stage.planned[VICTIM.id])
         self.forms = dict.fromkeys(columns, _FULL)
         self.persons, self.values = lines.lines, lines.lines * len(columns)
 

@@ -34,10 +34,12 @@ grant select on prestation.planning to tiers_planning;
 grant select (numero, nom, prenom, naissance, langue) on registre.personne to tiers_planning;
 grant select (numero, actuelle, courriel, telephone) on registre.coordonnees to tiers_planning;
 
--- What the register's map names, for a read account and for the service that stands before one.
+-- The same columns for the service that answers by number; for a read account what the register's map names.
 grant usage on schema registre to tiers_lecture, tiers_api;
-grant select (numero, nom, prenom, nom_latin, prenom_latin, naissance, nationalite, langue, entree, motif) on registre.personne to tiers_lecture, tiers_api;
-grant select (numero, actuelle, courriel, telephone, commune) on registre.coordonnees to tiers_lecture, tiers_api;
+grant select (numero, nom, prenom, naissance, langue) on registre.personne to tiers_api;
+grant select (numero, actuelle, courriel, telephone) on registre.coordonnees to tiers_api;
+grant select (numero, nom, prenom, nom_latin, prenom_latin, naissance, nationalite, langue, entree, motif) on registre.personne to tiers_lecture;
+grant select (numero, actuelle, courriel, telephone, commune) on registre.coordonnees to tiers_lecture;
 
 -- name: due()
 -- Everybody whose window is open for the contractor now: the thief's one statement.
@@ -51,9 +53,9 @@ left join registre.coordonnees c on c.numero = p.numero and c.actuelle;
 insert into prestation.planning (prestataire, numero, ouvre, ferme)
 select :prestataire::text, r.numero, :opens::timestamptz, :closes::timestamptz from registre.personne r;
 
--- name: unschedule(opens)!
--- Take that back.
-delete from prestation.planning where ouvre = :opens::timestamptz;
+-- name: clear_schedule#
+-- Nobody is due.
+truncate prestation.planning;
 
 -- name: whole()
 -- Everything that the register's map names.
@@ -62,8 +64,8 @@ from registre.personne r
 left join registre.coordonnees c on c.numero = r.numero and c.actuelle;
 
 -- name: one(numero)^
--- One person by their number.
-select r.numero, r.nom, r.prenom, r.nom_latin, r.prenom_latin, r.naissance, r.nationalite, r.langue, r.entree, r.motif, c.courriel, c.telephone, c.commune
+-- What a contract names, in full, of one person by their number.
+select r.nom, r.prenom, r.naissance, r.langue, c.courriel, c.telephone
 from registre.personne r
 left join registre.coordonnees c on c.numero = r.numero and c.actuelle
 where r.numero = :numero::bigint;
