@@ -122,6 +122,10 @@ def _show(
         _show_all(screen, found, zone)
     if held is not None:
         _show_held(screen, held)
+    elif any(reach.holder.scope.value == "agent" for reach in found.reaches):
+        screen.say(
+            "\nWhat one person of a contractor's staff was given is not summed up: in an incident, read the ledger's entries."
+        )
     screen.say(
         "What was disclosed can be kept, and a screen can be photographed: this is what Écluse itself would let out.", style="dim"
     )

@@ -137,7 +137,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What a holder was given in the past and may have kept: of all disclosures whose openings are still there.
 
-    ``beyond``: persons by day whose openings are erased, added up, so that some may be the same person; None where nobody can tell (of one agent or client).
+    ``beyond``: persons by day whose openings are erased, added up, so that some may be the same person; None where nobody can tell (of one machine).
     """
 
     holder: Holder

@@ -118,8 +118,8 @@ from (
   group by date_trunc('day', s.starts_at, 'UTC')
 ) d;
 
--- name: held_by(processor, scope, id)
--- Whom an agent or a client was given, of all openings there are: distinct persons by attribute, and (empty) at all.
+-- name: held_by(processor, client)
+-- Whom a machine was given, of all openings there are: distinct persons by attribute, and (empty) at all.
 select g.attribute, array_agg(distinct g.form) as forms, count(distinct o.subject_ref) as persons
 from ecluse.opening o
 cross join lateral (select jsonb_object_agg(e.v ->> 0, e.v -> 1) as f from jsonb_array_elements(o.fields::jsonb) e (v)) x
@@ -128,8 +128,7 @@ cross join lateral (
   union all
   select k.key, k.value from jsonb_each_text(x.f -> 'forms') k where k.value <> 'withheld'
 ) g
-where o.processor_id = :processor and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted')
-  and case :scope::text when 'agent' then o.agent_id = :id::text else x.f ->> 'client' = :id::text end
+where o.processor_id = :processor and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted') and x.f ->> 'client' = :client::text
 group by g.attribute;
 
 -- name: held_of(processor)

@@ -186,6 +186,8 @@ def limits_of(party: Party, holder: Holder, window: Span, now: datetime) -> Limi
     if not some_clients or not some_agents or not contracts:
         return None
     sure_clients, sure_agents = ([one for one in members if not one.stopped] for members in (clients, agents))
+    if holder.scope is Scope.AGENT:  # how much of the hour one person has used is nobody's to read: the number is then a bound
+        some_agents = [msgspec.structs.replace(one, spent={}) for one in some_agents]
     high = [_ceilings(contract, some_clients, some_agents, party, window, now) for contract in contracts]
     low = [_ceilings(contract, [] if any(desk_only) else sure_clients, sure_agents, party, window, now) for contract in contracts]
     return Limits(high=_merged(high, max, min), low=_merged(low, min, max))

@@ -178,8 +178,13 @@ class Engine:
         far = await self._reach(connection, (scheduler,), month, what_if, at=at, standing=False)
         return now.reaches[0].values, far.reaches[0].persons.most
 
-    async def held(self, connection: Connection, holder: Holder) -> Held:
-        """Say what a holder was given: exactly, of all that is still within retention, and of a processor a number of what is beyond."""
+    async def held(self, connection: Connection, holder: Holder) -> Held | None:
+        """Say what a holder was given: exactly, of all that is still within retention, and of a processor a number of what is beyond.
+
+        None for an agent: what a person of a contractor's staff did is not summed up (Écluse's own impact assessment); an incident reads the entries.
+        """
+        if holder.scope is Scope.AGENT:
+            return None
         async with _snapshot(connection):
             given = await store.held(connection, holder)
             beyond = None

@@ -257,12 +257,11 @@ async def excess(connection: Connection, processor: str, window: Span, most: int
 
 
 async def held(connection: Connection, holder: Holder) -> dict[str, tuple[tuple[Form, ...], int]]:
-    """Count whom a holder was given, by attribute, with the forms; empty: at all."""
-    whole = holder.scope in {Scope.PROCESSOR, Scope.SCHEDULER}
+    """Count whom a processor or a machine was given, by attribute, with the forms; empty: at all."""
     rows = (
-        await connection.fetch(query("held_of"), holder.processor)
-        if whole
-        else await connection.fetch(query("held_by"), holder.processor, holder.scope.value, holder.id)
+        await connection.fetch(query("held_by"), holder.processor, holder.id)
+        if holder.scope is Scope.CLIENT
+        else await connection.fetch(query("held_of"), holder.processor)
     )
     return {row["attribute"]: (tuple(form for form in Form if form.value in row["forms"]), row["persons"]) for row in rows}
 

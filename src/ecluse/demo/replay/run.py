@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from ecluse.demo.model import Firm, Part, Party, PlannedSession
 from ecluse.demo.progress import Progress
 from ecluse.demo.replay import alternatives, credentials, history, misuse, premises
 from ecluse.demo.replay.attack import Attack
-from ecluse.demo.replay.model import START, Account, Found, Kind, ReplayOptions, Told
+from ecluse.demo.replay.model import START, Account, Attacked, Found, Kind, ReplayOptions, Told
 from ecluse.demo.replay.plan import around, persons_a_day, sessions_on, working_days
 from ecluse.demo.replay.stage import Connection, Stage
 from ecluse.demo.replay.telling import day_of
@@ -105,11 +105,10 @@ class _Run:
                 stage = await self._set(stack)
                 found = await self._attack(stage)
                 await stage.clock.move(self.options.ends)
+                told = await self._tell(stage) if Kind.PROCESSOR in self.options.kinds else None
                 account = Account(
-                    people=self.options.people, from_at=START, to_at=self.options.ends, a_day=self.a_day, attacks=found,
-                    told=await self._tell(stage) if Kind.PROCESSOR in self.options.kinds else None, seconds=round(self.progress.seconds, 1),
-                    folder=str(self.installation.folder),
-                    wrong=[f"{one.attack} on {one.alternative}: {one.wrong}" for one in found if one.wrong],
+                    people=self.options.people, from_at=START, to_at=self.options.ends, a_day=self.a_day, attacks=found, told=told,
+                    seconds=round(self.progress.seconds, 1), folder=str(self.installation.folder), wrong=list(_wrong(found, told)),
                 )  # fmt: skip
                 premises.finish(self.installation, account)
                 return account
@@ -218,6 +217,8 @@ class _Run:
     async def _tell(self, stage: Stage) -> Told:
         """Ask the ledger what the agency could say of the compromised processor."""
         held = await stage.engine.held(stage.reader, Holder(scope=Scope.PROCESSOR, processor=VICTIM.id))
+        if held is None:
+            raise AssertionError("impossible: of a processor it is told")
         span = await stage.reader.fetchrow(_SPAN_OF, VICTIM.id)
         report = await check_log(stage.reader, LOG_ID, stage.vkey)
         return Told(
@@ -226,6 +227,18 @@ class _Run:
             never=sorted(self.register.attributes.keys() - {one.name for one in held.attributes}),
             first=None if span is None else span["first"], last=None if span is None else span["last"], entries=report.size, sound=report.sound,
         )  # fmt: skip
+
+
+def _wrong(found: Sequence[Found], told: Told | None) -> Iterator[str]:
+    """Yield what must not be: of each attack, and where the agency could not have told what the thief has."""
+    yield from (f"{one.attack} on {one.alternative}: {one.wrong}" for one in found if one.wrong)
+    if told is None:
+        return
+    if not told.sound:
+        yield "the ledger was not found whole at the end"
+    taken = next(one.persons for one in found if (one.attack, one.alternative) == (Kind.PROCESSOR, Attacked.ECLUSE))
+    if told.persons != taken:
+        yield f"the agency would have said {told.persons:,} persons, the thief has {taken:,}"
 
 
 def _public(key_file: Path) -> PublicKey:
