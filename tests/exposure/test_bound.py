@@ -23,7 +23,8 @@ def group(first: int, last: int, persons: int, purpose: str = "p", latest: int |
     """Describe persons who are open alike, in hours after `MONTH_END`."""
     return Group(
         purpose=purpose, purposes=frozenset({purpose}), first=MONTH_END + first, last=MONTH_END + last, latest=MONTH_END + (last if latest is None else latest),
-        counted=more.get("counted", False), doubtful=more.get("doubtful", False), persons=persons, closes_at=datetime(2026, 2, 3, tzinfo=UTC),
+        counted=more.get("counted", False),
+        counted_month=more.get("counted_month", False), doubtful=more.get("doubtful", False), persons=persons, closes_at=datetime(2026, 2, 3, tzinfo=UTC),
     )  # fmt: skip
 
 
@@ -149,3 +150,10 @@ def test_doubtful_places_then_not_exact() -> None:
     caps = Ceilings(hour=10, agents={"p": 10}, day=10, month=10)
     count = most_persons([group(0, 0, 5, doubtful=True)], caps, caps)
     assert (count.most, count.exact) == (5, False)
+
+
+def test_counted_this_month_then_free_of_the_month_and_not_of_the_day() -> None:
+    """Who came on an earlier day of the month costs the month nothing again, the day and the hour as everybody."""
+    caps = Ceilings(hour=10, agents={"p": 10}, day=4, month=9, now=MONTH_END, spent_month=9)
+    count = most_persons([group(0, 0, 6, counted_month=True), group(0, 0, 3)], caps, caps)
+    assert (count.most, count.exact) == (4, False)

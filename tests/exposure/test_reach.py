@@ -15,6 +15,7 @@ from ecluse.exposure.errors import NoProcessor, NoSuchHolder
 from ecluse.exposure.service import Engine, Exposure
 from ecluse.exposure.store import WhatIf
 from ecluse.register import parse_register
+from tests.agency import Party
 from tests.exposure.worlds import DAY, FOR_EVER, HOUR, KINDS, ZONE, Move, Place, Purpose, World, ask, settle
 from tests.invented import register_toml
 from tests.property.world import Stage
@@ -362,5 +363,68 @@ def test_unknown_names_then_refused(stage: Stage) -> None:
         made.holder = Holder(scope=Scope.PROCESSOR, processor="nobody")
         with pytest.raises(NoProcessor):
             await told(stage, made)
+
+    stage.run(go())
+
+
+def test_persons_of_an_earlier_day_then_the_month_holds_them_no_more(stage: Stage) -> None:
+    """Whoever was seen on another day of a month that is spent can be seen again: no attack passes the number."""
+
+    async def go() -> None:
+        at = await start(stage)
+        made = world(at, {HOUR: range(10, 15), 26 * HOUR: range(10, 20)}, purpose(before=4 * HOUR), day=5, month=5)
+        await settle(stage, [made])
+
+        async def take(session: str, person: int, when: datetime) -> bool:
+            handle = made.handles[session, person]
+            move = Move(at=when, world=made.name, handle=handle, person=person, client=0, agent=made.agents[0], attribute="email")
+            return await ask(stage, made, move)
+
+        assert all([await take("S0", person, at) for person in range(10, 15)])
+        await stage.set_clock(tomorrow := at + 25 * HOUR)
+        reach = (await told(stage, made)).reaches[0]
+        got = sum([await take("S1", person, tomorrow) for person in range(10, 20)])
+        assert got == 5
+        assert got <= reach.persons.most
+
+    stage.run(go())
+
+
+def test_the_schedulers_key_when_places_are_called_off_and_filled_again_then_still_bound(stage: Stage) -> None:
+    """A small room is emptied and filled again and again: what holds then are the budgets, and the number says so."""
+
+    async def go() -> None:
+        at = await start(stage)
+        made = world(at, {50 * HOUR: range(10, 12)}, scope=Scope.SCHEDULER, day=9, month=50)
+        await settle(stage, [made])
+        small = (
+            made.contract()
+            .replace("max_capacity = 250", "max_capacity = 2")
+            .replace("max_sessions_per_day = 5000", "max_sessions_per_day = 1")
+        )
+        await stage.agency.apply(small)
+        reach = (await told(stage, made, window=Span(begins=at, ends=at + HOUR))).reaches[0]
+        assert reach.persons == Count(most=9, exact=False)
+        party = Party(name=made.name, agents=tuple(made.agents), machines=tuple(made.machines))
+        got, placed = 0, list[int]()
+        for first in range(20, 32, 2):
+            meeting = await stage.agency.meeting(party, [*placed, first, first + 1], ref="again")
+            handles = await stage.agency.schedule(meeting, cancelled=placed)
+            placed = [*placed, first, first + 1]
+            for person in (first, first + 1):
+                got += await ask(
+                    stage,
+                    made,
+                    Move(
+                        at=at,
+                        world=made.name,
+                        handle=handles[person],
+                        person=person,
+                        client=0,
+                        agent=made.agents[0],
+                        attribute="email",
+                    ),
+                )
+        assert got == 9
 
     stage.run(go())

@@ -31,7 +31,6 @@ _BOUND: Final = {
     "persons_per_agent_per_hour": "persons an hour (agents)",
     "persons_per_day": "persons a day",
     "persons_per_month": "persons a month",
-    "sites and sessions a day": "sites and sessions a day",
     "no credentials that work": "nobody can ask",
 }
 _MOST_ADVICE: Final = 20
@@ -264,8 +263,7 @@ def _show_one(screen: Screen, found: Exposure, zone: ZoneInfo) -> None:
     until = f", until {local_time(reach.until, zone)}" if reach.until is not None and found.standing else ""
     screen.say(f"{_who(reach, found.names)} {could} {many}{what}{until}.", style="bold")
     there = counted(reach.scheduled, "person")
-    room = f"room on a schedule: {there}" if reach.holder.scope.value == "scheduler" else f"on the schedule: {there}"
-    screen.say(f"{_title(found, zone)}; {room}; held down by {_BOUND[reach.binding.value]}.")
+    screen.say(f"{_title(found, zone)}; on the schedule: {there}; held down by {_BOUND[reach.binding.value]}.")
     _show_attributes(screen, reach)
 
 

@@ -8,7 +8,7 @@ that is a way to do it, and the number is exact where they meet:
 
 - a person of several places: upper, as if open from the first opening to the last closing; lower, the earliest place alone;
 - ceilings of agents, which hold for each purpose apart: upper, as if they were one ceiling; lower, each kept;
-- who was disclosed already in this day, and costs it nothing again: upper, free; lower, as costly as all others;
+- who was disclosed already in this day or month, and costs it nothing again: upper, free of it; lower, as costly as all others;
 - who or what is stopped for a part of the time: upper, as if never; lower, as if always.
 """
 
@@ -122,9 +122,6 @@ def most_persons(groups: Sequence[Group], high: Ceilings, low: Ceilings) -> Coun
 
 def most_at_all(groups: Iterable[Group], ceilings: Ceilings) -> int:
     """Return a number that no attacker passes."""
-    groups = list(groups)
-    free = sum(group.persons for group in groups if group.counted)
-    wanted = [group for group in groups if not group.counted]
     together = msgspec.structs.replace(
         ceilings,
         hour=min(ceilings.hour, sum(ceilings.agents.values())),
@@ -132,12 +129,15 @@ def most_at_all(groups: Iterable[Group], ceilings: Ceilings) -> int:
         spent_hour=_least_spent(ceilings),
         spent_agents={},
     )
-    room = _Room(together)
-    fits = sum(
-        room.fill("", group.first, group.latest, group.persons)
-        for group in sorted(wanted, key=lambda one: (one.latest, one.first))
-    )
-    return free + fits
+    # each kind in rooms of its own: together they may be too many, never too few
+    room, again = _Room(together), _Room(msgspec.structs.replace(together, month=_UNBOUND, spent_month=0))
+    found = 0
+    for group in sorted(groups, key=lambda one: (one.latest, one.first)):
+        if group.counted:
+            found += group.persons
+        else:
+            found += (again if group.counted_month else room).fill("", group.first, group.latest, group.persons)
+    return found
 
 
 def _least_spent(ceilings: Ceilings) -> int:

@@ -72,8 +72,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Persons who are open alike. ``first``, ``last``: hours of the earliest place alone; ``latest``: the last hour of any place, ``latest >= last``.
 
     ``purpose``: of the earliest place; ``purposes``: of all. ``counted``: disclosed to this processor in the present day already, so they cost its budgets of
-    day and month nothing; ``doubtful``: a hold or a cancellation cuts into a place, so nobody can say that all of it could be used. ``closes_at``: the end of
-    the last place.
+    day and month nothing; ``counted_month``: in the present month, so they cost that nothing; ``doubtful``: a hold or a cancellation cuts into a place, so
+    nobody can say that all of it could be used. ``closes_at``: the end of the last place.
     """
 
     purpose: str
@@ -82,6 +82,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     last: int
     latest: int
     counted: bool
+    counted_month: bool
     doubtful: bool
     persons: int
     closes_at: datetime
@@ -113,7 +114,6 @@ class Binding(StrEnum):
     AGENT_HOUR = "persons_per_agent_per_hour"
     DAY = "persons_per_day"
     MONTH = "persons_per_month"
-    CAPACITY = "sites and sessions a day"
     NOBODY = "no credentials that work"
 
 

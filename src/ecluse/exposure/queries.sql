@@ -94,29 +94,19 @@ with slot as materialized (
     and (h.spans @> tstzrange(s.opens, s.closes)) is not true
   group by s.who, a.subject_ref
 ), counted as materialized (
-  select array_position(:names::text[], substr(b.scope, 11)) as who, b.subject_ref
+  select array_position(:names::text[], substr(b.scope, 11)) as who, b.subject_ref, bool_or(b.unit = 'd') as in_day
   from ecluse.budget_person b
-  where b.unit = 'd' and b.bucket = date_trunc('day', :at::timestamptz, 'UTC') and b.scope like 'processor:%'
+  where (b.unit, b.bucket) in (('d', date_trunc('day', :at::timestamptz, 'UTC')), ('m', date_trunc('month', :at::timestamptz, 'UTC')))
+    and b.scope like 'processor:%'
+  group by b.scope, b.subject_ref
 )
-select p.who, p.own, p.latest, p.purposes, coalesce(p.doubtful, false) as doubtful, c.who is not null as counted, count(*) as persons, max(p.closes) as closes_at
+select p.who, p.own, p.latest, p.purposes, coalesce(p.doubtful, false) as doubtful, coalesce(c.in_day, false) as counted, c.who is not null as counted_month, count(*) as persons, max(p.closes) as closes_at
 from person p
 left join counted c on c.who = p.who and c.subject_ref = p.subject_ref
-group by p.who, p.own, p.latest, p.purposes, p.doubtful, c.who is not null
+group by p.who, p.own, p.latest, p.purposes, p.doubtful, coalesce(c.in_day, false), c.who is not null
 union all
-select null, null, null, null, null, null, (select count(*) from (select from person p group by p.subject_ref) d), null
+select null, null, null, null, null, null, null, (select count(*) from (select from person p group by p.subject_ref) d), null
 where cardinality(:names::text[]) > 1;
-
--- name: excess(most, processor, begins, ends)
--- Places above what the contract foresees for a UTC day, which a second person approved, of sessions that begin in a window; added up.
-select coalesce(sum(greatest(d.places - :most::bigint, 0)), 0)::bigint
-from (
-  select count(distinct a.subject_ref) as places
-  from ecluse.session s
-  join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
-  join ecluse.appointment a on a.session_id = s.id and a.cancelled_at is null
-  where s.processor_id = :processor and s.starts_at >= :begins::timestamptz and s.starts_at < :ends::timestamptz
-  group by date_trunc('day', s.starts_at, 'UTC')
-) d;
 
 -- name: held_by(processor, client)
 -- Whom a machine was given, of all openings there are: distinct persons by attribute, and (empty) at all.

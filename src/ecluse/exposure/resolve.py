@@ -14,7 +14,6 @@ from ecluse.exposure.model import HOUR_SECONDS, Attribute, Binding, Count, Group
 
 _UNBOUND: Final = 1 << 40
 _MICROSECOND: Final = timedelta(microseconds=1)
-_DAY: Final = timedelta(days=1)
 _NONE: Final = Count(most=0, exact=True)
 
 
@@ -88,42 +87,32 @@ def resolve(
     )  # fmt: skip
 
 
-def at_will(party: Party, holder: Holder, window: Span, excess: int, sensitivity: Mapping[str, str], now: datetime) -> Reach:
+def at_will(party: Party, holder: Holder, window: Span, scheduled: int, sensitivity: Mapping[str, str], now: datetime) -> Reach:
     """Say what the controller's own scheduling key could obtain together with all of a processor: whom it schedules is its choice, how many is not.
 
-    At most what sites, sessions a day and capacity hold on the days whose sessions are open in the window, of which no more a day and a month than the contract
-    foresees go without a second person, and no more than the budgets let out. ``excess``: places that a second person approved above that already.
+    At most what the budgets let out, spent or not: whoever was disclosed already may be placed again. Sites and capacity bound how many are placed at one time,
+    not how many one after the other, for a place that is called off makes room for the next. ``scheduled``: persons who are placed now.
     """
     limits = limits_of(party, holder, window, now)
     if limits is None:
         return resolve(party, holder, window, (), sensitivity, now)
-    spans = [(_hour(span.begins), _hour(span.ends - _MICROSECOND)) for span, _ in party.open]
+    ceilings = msgspec.structs.replace(limits.high, now=None, spent_hour=0, spent_agents={}, spent_day=0, spent_month=0)
     crowd = [
         Group(
-            purpose="", purposes=frozenset(), first=first, last=last, latest=last, counted=False, doubtful=False, persons=_UNBOUND, closes_at=window.ends
+            purpose="", purposes=frozenset(), first=_hour(span.begins), last=(last := _hour(span.ends - _MICROSECOND)), latest=last, counted=False,
+            counted_month=False, doubtful=False, persons=_UNBOUND, closes_at=span.ends,
         )
-        for first, last in spans
+        for span, _ in party.open
     ]  # fmt: skip
-    budgets = most_at_all(crowd, limits.high)
-    placed = excess + sum(_placed(contract, span) for span, contract in party.open)
-    persons = Count(most=min(budgets, placed), exact=False)
+    persons = Count(most=most_at_all(crowd, ceilings), exact=False)
     attributes = tuple(
         Attribute(name=name, forms=_ordered(forms), sensitivity=sensitivity.get(name, "ordinary"), persons=persons)
         for name, forms in attributes_of(contract for _, contract in party.open).items()
     )
     return Reach(
-        holder=holder, window=window, persons=persons, scheduled=placed, attributes=attributes, values=persons.most * len(attributes),
-        binding=Binding.CAPACITY if placed <= budgets else _binding(crowd, limits.high, budgets), until=max(span.ends for span, _ in party.open),
+        holder=holder, window=window, persons=persons, scheduled=scheduled, attributes=attributes, values=persons.most * len(attributes),
+        binding=_binding(crowd, ceilings, persons.most), until=max(span.ends for span, _ in party.open),
     )  # fmt: skip
-
-
-def _placed(contract: Contract, span: Span) -> int:
-    """Return how many places a schedule may hold that are open in a span: of each day that its sessions can begin on, and one on either side for time zones."""
-    widest = max((one.opens_before + one.closes_after for one in contract.purposes.values()), default=timedelta(0))
-    days = (span.ends - span.begins + widest) // _DAY + 3
-    sessions = sum(site.max_sessions_per_day for site in contract.sites.values())
-    capacity = max((one.max_capacity for one in contract.purposes.values()), default=0)
-    return days * min(sessions * capacity, contract.limits.persons_per_day)
 
 
 def _hour(at: datetime) -> int:

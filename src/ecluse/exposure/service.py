@@ -120,9 +120,9 @@ class Engine:
         pieces = [piece for name in sorted({holder.processor for holder in holders}) for piece in pieces_of(parties[name])]
         future = window.begins >= at
         groups, scheduled = await store.groups(connection, pieces, at=window.begins, standing=standing, checked_reads=future)
-        reaches = tuple([
-            await self._one(connection, parties[holder.processor], holder, window, groups.get(holder.processor, []), at) for holder in holders
-        ])  # fmt: skip
+        reaches = tuple(
+            self._one(parties[holder.processor], holder, window, groups.get(holder.processor, []), at) for holder in holders
+        )
         return Exposure(
             at=at,
             window=window,
@@ -132,16 +132,11 @@ class Engine:
             together=_together(reaches, scheduled),
         )
 
-    async def _one(
-        self, connection: Connection, party: Party, holder: Holder, window: Span, groups: Sequence[Group], at: datetime
-    ) -> Reach:
+    def _one(self, party: Party, holder: Holder, window: Span, groups: Sequence[Group], at: datetime) -> Reach:
         """Resolve one holder."""
         if holder.scope is not Scope.SCHEDULER:
             return resolve(party, holder, window, groups, self._sensitivity, at)
-        most = min((contract.limits.persons_per_day for _, contract in party.open), default=0)
-        wide = Span(begins=window.begins - LONGEST_OPEN, ends=window.ends + LONGEST_OPEN)
-        above = await store.excess(connection, party.id, wide, most)
-        return at_will(party, holder, window, above, self._sensitivity, at)
+        return at_will(party, holder, window, sum(group.persons for group in groups), self._sensitivity, at)
 
     async def advise(self, connection: Connection, processor: str) -> list[Advice]:
         """Try single changes of a processor's contract, and return those that lower what is in reach, the best first. Raises `NoProcessor`.

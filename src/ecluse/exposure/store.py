@@ -235,7 +235,8 @@ def _group(row: asyncpg.Record, purposes: Sequence[str]) -> Group:
     own = row["own"]
     return Group(
         purpose=purposes[own & 63], purposes=frozenset(name for number, name in enumerate(purposes) if row["purposes"] >> number & 1), first=own >> 32,
-        last=(own >> 6) & 0x3FFFFFF, latest=row["latest"], counted=row["counted"], doubtful=row["doubtful"], persons=row["persons"],
+        last=(own >> 6) & 0x3FFFFFF, latest=row["latest"], counted=row["counted"],
+        counted_month=row["counted_month"], doubtful=row["doubtful"], persons=row["persons"],
         closes_at=row["closes_at"],
     )  # fmt: skip
 
@@ -248,12 +249,6 @@ async def _plan_for(connection: Connection, pieces: Sequence[Piece], sought: Seq
     many = whole and await connection.fetchval(query("sessions"), begins, ends) >= _MANY_SESSIONS
     for setting in ("enable_nestloop", "enable_sort", "enable_mergejoin"):
         await connection.execute(f"set local {setting} = {'off' if many else 'on'}")
-
-
-async def excess(connection: Connection, processor: str, window: Span, most: int) -> int:
-    """Count the places that a second person approved above ``most`` persons a day."""
-    number: int = await connection.fetchval(query("excess"), most, processor, window.begins, window.ends)
-    return number
 
 
 async def held(connection: Connection, holder: Holder) -> dict[str, tuple[tuple[Form, ...], int]]:

@@ -34,7 +34,7 @@ _EN: Final[Mapping[str, str]] = {
     "ordinary": "ordinary", "elevated": "elevated", "special": "special",
     "schedule": "the schedule", "by-gate": "the gate, which is closed", "by-hold": "a hold", "persons_per_client_per_hour": "persons an hour (machines)",
     "persons_per_agent_per_hour": "persons an hour (agents)", "persons_per_day": "persons a day", "persons_per_month": "persons a month",
-    "sites and sessions a day": "sites and sessions a day", "by-nobody": "no key or agent in use",
+    "by-nobody": "no key or agent in use",
     # beside the alternatives
     "beside": "What a thief has: {name}, and the usual alternatives",
     "times": "{when}. A copy holds {persons} as many persons as Écluse lets out, and {values} as many persons × attributes.",
@@ -73,7 +73,7 @@ _FR: Final[Mapping[str, str]] = {
     "schedule": "l’agenda", "by-gate": "l’accès, qui est fermé", "by-hold": "une suspension",
     "persons_per_client_per_hour": "les personnes par heure (machines)", "persons_per_agent_per_hour": "les personnes par heure (agents)",
     "persons_per_day": "les personnes par jour", "persons_per_month": "les personnes par mois",
-    "sites and sessions a day": "les sites et leurs séances", "by-nobody": "aucune clé ou aucun agent en service",
+    "by-nobody": "aucune clé ou aucun agent en service",
     "beside": "Ce qu’a un voleur : {name}, et les solutions habituelles",
     "times": "{when}. Une copie contient {persons} plus de personnes qu’Écluse n’en laisse sortir, et {values} plus de personnes × données.",
     "times-none": "{when}. Écluse ne laisse sortir personne.", "n-time": "{n} fois", "n-times": "{n} fois", "less-than-once": "moins d’une fois",
