@@ -17,7 +17,7 @@ import pytest
 from ecluse.exposure import Reach, Scope
 from ecluse.exposure.service import Engine
 from ecluse.register import parse_register
-from tests.exposure.worlds import ZONE, World, attack, draw, grab, live_a_little, plan, settle
+from tests.exposure.worlds import EARLIER, HOUR, ZONE, World, attack, draw, grab, live_a_little, plan, settle
 from tests.invented import register_toml
 from tests.property.world import Stage
 
@@ -51,7 +51,7 @@ async def _play(stage: Stage, seed: int) -> tuple[list[World], dict[str, Reach],
         start = (start.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(hours=rng.randint(1, 30))
     start = start.replace(minute=rng.randrange(1, 50), second=rng.randrange(60), microsecond=0)
     worlds = [draw(rng, f"w{seed}-{number}-{rng.getrandbits(32):08x}", start) for number in range(WORLDS)]
-    await stage.set_clock(start)
+    await stage.set_clock(start - max(EARLIER) - HOUR)
     await settle(stage, worlds)
     await live_a_little(stage, worlds, rng)
     told = await _ask(stage, worlds)
@@ -78,8 +78,12 @@ def test_drawn_worlds_when_attacked_then_never_beyond_and_exact_where_it_says_so
             seen["exact" if reach.persons.exact else "bound"] += 1
             seen["bound by " + reach.binding.value] += 1
             seen["somebody"] += got > 0
+            seen["somebody of an earlier day again"] += any(place.person in world.got for place in world.past)
+            seen["strangers, with the scheduler's key"] += not world.strangers.isdisjoint(world.got)
     # the worlds are such that this could have failed
-    assert seen["exact"] > seen["bound"] > 0, seen
+    assert seen["exact"] * 4 > seen["bound"] > 0, seen
     assert seen["somebody"] * 2 > sum(seen[scope.value] for scope in Scope), seen
     assert seen["bound by schedule"] > 0
+    assert seen["somebody of an earlier day again"] > 0
+    assert seen["strangers, with the scheduler's key"] > 0
     print(dict(seen))  # noqa: T201 - what was drawn

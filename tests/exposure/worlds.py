@@ -7,6 +7,7 @@ the real door. Many worlds share one clock and are attacked at once: what one do
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import secrets
 from collections import Counter, defaultdict
@@ -36,8 +37,12 @@ from tests.invented import contract_text, register_toml
 from tests.property.world import Stage
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+EARLIER: Final = (4 * HOUR, 28 * HOUR, 76 * HOUR)
+"""How long before a window honest people worked: on the same day if it began late, and on others of its month or of the one before."""
 FOR_EVER: Final = datetime(2150, 1, 1, tzinfo=UTC)
 ZONE: Final = "Europe/Paris"
+RAIDS: Final = (0 * HOUR, HOUR / 4, 3 * HOUR, 26 * HOUR)
+"""How long after its beginning whoever has the scheduler's key places others."""
 _HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 _PURPOSE: Final = """
 [[purpose]]
@@ -89,8 +94,9 @@ class Place:
 class World:
     """One processor.
 
-    ``staff``, ``keys``: how many agents and machines; ``trouble``: holds to place, each on a scope (of several the first); ``stops``: when holds bite, by
-    scope and id; ``spent``: persons by budget; ``reads``: by place; ``got``: whom the attack got.
+    ``past``: places of the days before, which honest people worked through; ``staff``, ``keys``: how many agents and machines; ``trouble``: holds to place,
+    each on a scope (of several the first); ``stops``: when holds bite, by scope and id; ``spent``: persons by budget, of those that the window begins in;
+    ``reads``: by place; ``got``: whom the attack got; ``strangers``: whom the scheduler's key placed.
     """
 
     name: str
@@ -102,6 +108,7 @@ class World:
     places: list[Place]
     holder: Holder
     window: Span
+    past: list[Place] = field(default_factory=list)
     standing: bool = False
     staff: int = 1
     keys: int = 1
@@ -113,6 +120,7 @@ class World:
     reads: Counter[tuple[str, int]] = field(default_factory=Counter)
     spent: dict[tuple[str, Any], set[int]] = field(default_factory=lambda: defaultdict(set))
     got: set[int] = field(default_factory=set)
+    strangers: set[int] = field(default_factory=set)
 
     def contract(self) -> str:
         """Write the contract that is attacked."""
@@ -194,12 +202,26 @@ def draw(rng: random.Random, name: str, start: datetime) -> World:
             for person in rng.sample(range(10, 22), rng.randint(1, 5))
         ]  # fmt: skip
     standing = rng.random() < 0.25
+    past = list(_draw_past(rng, purposes, start)) if rng.random() < 0.5 else []
     return World(
         name=name, purposes=purposes, day=(day := rng.randint(1, 9)), month=day + rng.randint(0, 6), client_hour=rng.randint(1, 5), ends=ends, places=places,
-        holder=Holder(scope=rng.choice([Scope.PROCESSOR, Scope.PROCESSOR, Scope.CLIENT, Scope.AGENT]), processor=name), standing=standing,
+        past=past,
+        holder=Holder(scope=rng.choice([Scope.PROCESSOR, Scope.PROCESSOR, Scope.CLIENT, Scope.AGENT, Scope.SCHEDULER]), processor=name), standing=standing,
         window=Span(begins=start, ends=start + (16 * DAY if standing else rng.choice([1, 3, 12, 30, 50]) * HOUR)),
         staff=rng.randint(1, 2), keys=rng.randint(1, 2), trouble=list(_draw_trouble(rng, start)),
     )  # fmt: skip
+
+
+def _draw_past(rng: random.Random, purposes: dict[str, Purpose], start: datetime) -> Iterator[Place]:
+    """Draw a session of each of some days before, which is over when the window begins: persons of it may come again."""
+    for number, days in enumerate(rng.sample(EARLIER, rng.randint(1, len(EARLIER)))):
+        purpose = rng.choice(list(purposes.values()))
+        starts_at, ends_at = start - days + HOUR / 2, start - days + HOUR
+        for person in rng.sample(range(10, 22), rng.randint(1, 4)):
+            span = Span(begins=starts_at - purpose.before, ends=ends_at + purpose.after)
+            yield Place(
+                session=f"E{number}", person=person, purpose=purpose.name, starts_at=starts_at, ends_at=ends_at, span=span
+            )
 
 
 def _draw_trouble(rng: random.Random, start: datetime) -> Iterator[tuple[str, Span]]:
@@ -225,7 +247,7 @@ async def settle(stage: Stage, worlds: Sequence[World]) -> None:
             f"plan-{worlds[0].name},{world.name}-{place.session},P{place.person},ofii:{place.person},{place.purpose},{world.name},large,"
             f"{world.name}-{place.session},{place.starts_at:%Y-%m-%dT%H:%M:%SZ},{place.ends_at:%Y-%m-%dT%H:%M:%SZ},,planned"
             for world in worlds
-            for place in world.places
+            for place in (*world.past, *world.places)
         ]
         report = await import_schedule(
             pool, file_bytes="\n".join([_HEADER, *rows]).encode(), kind="csv", actor="cli:test", dry_run=False, register=parse_register(register_toml()),
@@ -302,31 +324,40 @@ async def ask(stage: Stage, world: World, move: Move) -> bool:
     return isinstance(await stage.zones[ZONE].door.ask(request), Delivered)
 
 
-async def live_a_little(stage: Stage, worlds: Iterable[World], rng: random.Random) -> None:
-    """Let honest people work at the present instant, so that some budgets and reads are spent."""
-    for world in worlds:
-        now = world.window.begins
-        for place in rng.sample(world.places, min(len(world.places), rng.choice([0, 0, 1, 2]))):
-            purpose, client, agent = world.purposes[place.purpose], rng.randrange(len(world.machines)), rng.choice(world.agents)
-            handle = world.handles[place.session, place.person]
-            move = Move(
-                at=now,
-                world=world.name,
-                handle=handle,
-                person=place.person,
-                client=client,
-                agent=agent,
-                attribute=purpose.attributes[0],
-            )
-            if await ask(stage, world, move):
-                world.reads[place.session, place.person] += 1
-                for budget in (
-                    ("client", world.machines[client].id),
-                    ("agent", (agent, place.purpose)),
-                    ("day", ""),
-                    ("month", ""),
-                ):
-                    world.spent[budget].add(place.person)
+async def live_a_little(stage: Stage, worlds: Sequence[World], rng: random.Random) -> None:
+    """Let honest people work on days before and at the instant at which the windows begin, so that some budgets and reads are spent."""
+    begins = worlds[0].window.begins
+    for at in sorted({begins, *(begins - before for before in EARLIER)}):
+        await stage.set_clock(at)
+        for world in worlds:
+            due = [place for place in world.past if place.span.begins <= at < place.span.ends]
+            for place in due or rng.sample(world.places, min(len(world.places), rng.choice([0, 0, 1, 2]))):
+                client, agent = rng.randrange(len(world.machines)), rng.choice(world.agents)
+                await _work(stage, world, _move(world, place, at, client, agent))
+
+
+async def _work(stage: Stage, world: World, move: Move) -> None:
+    """Ask for somebody, and keep in mind which budgets of the window's beginning that spends."""
+    if not await ask(stage, world, move):
+        return
+    at, begins = (when.replace(minute=0, second=0, microsecond=0) for when in (move.at, world.window.begins))
+    place = next(place for place in (*world.past, *world.places) if world.handles[place.session, place.person] == move.handle)
+    world.reads[place.session, place.person] += 1
+    if at == begins:
+        world.spent["client", world.machines[move.client].id].add(move.person)
+        world.spent["agent", (move.agent, place.purpose)].add(move.person)
+    if at.date() == begins.date():
+        world.spent["day", ""].add(move.person)
+    if (at.year, at.month) == (begins.year, begins.month):
+        world.spent["month", ""].add(move.person)
+
+
+def _move(world: World, place: Place, at: datetime, client: int, agent: str) -> Move:
+    """Ask for a place's person."""
+    return Move(
+        at=at, world=world.name, handle=world.handles[place.session, place.person], person=place.person, client=client, agent=agent,
+        attribute=world.purposes[place.purpose].attributes[0],
+    )  # fmt: skip
 
 
 def plan(world: World) -> list[Move]:
@@ -374,10 +405,7 @@ def _moves(world: World, network: Network, when: dict[tuple[Any, ...], tuple[dat
     for asked, some in persons.items():
         for person, machine in zip(some, machines[asked], strict=True):
             at, place = when[person, asked]
-            yield Move(
-                at=at, world=world.name, handle=world.handles[place.session, person], person=person, client=machine, agent=asked[1],
-                attribute=world.purposes[place.purpose].attributes[0],
-            )  # fmt: skip
+            yield _move(world, place, at, machine, asked[1])
 
 
 def grab(world: World, rng: random.Random) -> list[Move]:
@@ -389,16 +417,13 @@ def grab(world: World, rng: random.Random) -> list[Move]:
     ends = min(world.window.ends, world.window.begins + 60 * HOUR)
     times = sorted({world.window.begins, *(world.window.begins + rng.random() * (ends - world.window.begins) for _ in range(6))})
     moves = [
-        Move(
-            at=at, world=world.name, handle=world.handles[place.session, place.person], person=place.person, client=machine, agent=agent,
-            attribute=world.purposes[place.purpose].attributes[0],
-        )
+        _move(world, place, at, machine, agent)
         for at in times
         for place in world.places
         if not world.standing or place.span.begins <= world.window.begins
         for machine in machines
         for agent in agents
-    ]  # fmt: skip
+    ]
     rng.shuffle(moves)
     return sorted(moves, key=lambda move: move.at)
 
@@ -415,6 +440,54 @@ async def attack(stage: Stage, worlds: Sequence[World], moves: Iterable[Move]) -
             if await ask(stage, named[move.world], move):
                 named[move.world].got.add(move.person)
 
-    for at in sorted(by_time):
+    raids = {
+        (world.window.begins + after, number): world
+        for number, world in enumerate(worlds)
+        for after in RAIDS
+        if world.holder.scope is Scope.SCHEDULER and world.window.begins + after < world.window.ends
+    }
+    for at in sorted({*by_time, *(when for when, _ in raids)}):
         await stage.set_clock(at)
-        await asyncio.gather(*(one(some) for some in by_time[at].values()))
+        await asyncio.gather(*(one(some) for some in by_time.get(at, {}).values()))
+        for world in (raids[key] for key in sorted(raids) if key[0] == at):
+            await _raid(stage, world, at)
+
+
+async def _raid(stage: Stage, world: World, at: datetime) -> None:
+    """With the scheduler's key: call off whom the last raid placed, place others, all that the volume lets in at once, and ask for them."""
+    installation = stage.agency.installation
+    url = settings.with_user(installation.settings.database.url, "ecluse_app", installation.secret("db-app.password"))
+    starts_at = (at + HOUR / 2).replace(second=0, microsecond=0)
+    old = [(person, "cancelled") for person in sorted(world.strangers)[-world.day :]]
+    first = max(world.strangers, default=29) + 1
+    planned = sum(place.starts_at.date() == starts_at.date() for place in (*world.past, *world.places))
+    new = list(range(first, min(first + max(1, world.day - planned), 200)))
+    purpose = next(iter(world.purposes))
+    rows = [
+        f"raid-{world.name},{world.name}-raid,P{person},ofii:{person},{purpose},{world.name},large,{world.name}-raid,"
+        f"{starts_at:%Y-%m-%dT%H:%M:%SZ},{starts_at + HOUR:%Y-%m-%dT%H:%M:%SZ},,{status}"
+        for person, status in (*old, *((person, "planned") for person in new))
+    ]
+    pool = await open_pool(url, size=1, name="test")
+    try:
+        report = await import_schedule(
+            pool, file_bytes="\n".join([_HEADER, *rows]).encode(), kind="csv", actor="cli:test", dry_run=False, register=parse_register(register_toml()),
+            zone=ZoneInfo(ZONE),
+        )  # fmt: skip
+    finally:
+        await pool.close()
+    if not isinstance(report, ImportApplied):  # above the volume: it waits for a second person; or the contract is over
+        return
+    world.strangers |= set(new)
+    found = await stage.admin.fetch(
+        "select a.subject_ref, a.id from ecluse.appointment a join ecluse.session s on s.id = a.session_id "
+        "where a.processor_id = $1 and s.session_ref = $2 and a.cancelled_at is null", world.name, f"{world.name}-raid"
+    )  # fmt: skip
+    for row in found:
+        person = int(row["subject_ref"].removeprefix("ofii:"))
+        for client, agent in itertools.product(range(len(world.machines)), world.agents):
+            attribute = world.purposes[purpose].attributes[0]
+            move = Move(at=at, world=world.name, handle=row["id"], person=person, client=client, agent=agent, attribute=attribute)
+            if await ask(stage, world, move):
+                world.got.add(person)
+                break
