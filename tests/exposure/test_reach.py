@@ -428,3 +428,22 @@ def test_the_schedulers_key_when_places_are_called_off_and_filled_again_then_sti
         assert got == 9
 
     stage.run(go())
+
+
+def test_many_questions_then_none_is_answered_by_a_plan_that_was_kept(stage: Stage) -> None:
+    """One statement asks of one processor and of a thousand: a plan kept from one of them would be a hundred times too slow for the other."""
+
+    async def go() -> None:
+        made = world(await start(stage), {HOUR: range(10, 12)})
+        await settle(stage, [made])
+        engine = Engine(parse_register(register_toml()), ZoneInfo(ZONE))
+        async with stage.agency.connected("ecluse_reader") as reader:
+            for _ in range(8):
+                await engine.reach(reader, holders=[made.holder])
+            kept = await reader.fetch(
+                "select custom_plans, generic_plans from pg_prepared_statements where statement like '%slot as materialized%' and statement not like '%pg_prepared%'"
+            )
+        assert [row["custom_plans"] for row in kept] == [8]
+        assert [row["generic_plans"] for row in kept] == [0]
+
+    stage.run(go())
