@@ -441,7 +441,8 @@ def test_many_questions_then_none_is_answered_by_a_plan_that_was_kept(stage: Sta
             for _ in range(8):
                 await engine.reach(reader, holders=[made.holder])
             kept = await reader.fetch(
-                "select custom_plans, generic_plans from pg_prepared_statements where statement like '%slot as materialized%' and statement not like '%pg_prepared%'"
+                "select custom_plans, generic_plans from pg_prepared_statements "
+                "where statement like '%slot as materialized%' and statement not like '%pg_prepared%'"
             )
         assert [row["custom_plans"] for row in kept] == [8]
         assert [row["generic_plans"] for row in kept] == [0]
