@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ecluse.contracts import Form, parse_contract
-from ecluse.exposure import Binding, Count, Holder, Reach, Scope, Span
+from ecluse.exposure import Binding, Count, Holder, Reach, Scope, Span, store
 from ecluse.exposure.errors import NoProcessor, NoSuchHolder
 from ecluse.exposure.service import Engine, Exposure
 from ecluse.exposure.store import WhatIf
@@ -430,21 +430,23 @@ def test_the_schedulers_key_when_places_are_called_off_and_filled_again_then_sti
     stage.run(go())
 
 
-def test_many_questions_then_none_is_answered_by_a_plan_that_was_kept(stage: Stage) -> None:
-    """One statement asks of one processor and of a thousand: a plan kept from one of them would be a hundred times too slow for the other."""
+def test_questions_of_many_and_of_one_then_never_by_the_plan_of_the_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection keeps a plan for each prepared statement: one made for a thousand processors would be a hundred times too slow for one of them."""
 
     async def go() -> None:
         made = world(await start(stage), {HOUR: range(10, 12)})
         await settle(stage, [made])
         engine = Engine(parse_register(register_toml()), ZoneInfo(ZONE))
         async with stage.agency.connected("ecluse_reader") as reader:
-            for _ in range(8):
-                await engine.reach(reader, holders=[made.holder])
+            for many in (True, False):
+                monkeypatch.setattr(store, "_MANY_PROCESSORS", 0 if many else 1 << 30)
+                monkeypatch.setattr(store, "_MANY_SESSIONS", 0)
+                for _ in range(8):
+                    assert (await engine.reach(reader, holders=[made.holder])).together.most == 2
             kept = await reader.fetch(
-                "select custom_plans, generic_plans from pg_prepared_statements "
-                "where statement like '%slot as materialized%' and statement not like '%pg_prepared%'"
+                "select statement like '%of many' as many, custom_plans + generic_plans as asked from pg_prepared_statements "
+                "where statement like '%slot as materialized%' and statement not like '%pg_prepared%' order by many"
             )
-        assert [row["custom_plans"] for row in kept] == [8]
-        assert [row["generic_plans"] for row in kept] == [0]
+        assert [tuple(row) for row in kept] == [(False, 8), (True, 8)]
 
     stage.run(go())

@@ -330,8 +330,10 @@ async def live_a_little(stage: Stage, worlds: Sequence[World], rng: random.Rando
     for at in sorted({begins, *(begins - before for before in EARLIER)}):
         await stage.set_clock(at)
         for world in worlds:
-            due = [place for place in world.past if place.span.begins <= at < place.span.ends]
-            for place in due or rng.sample(world.places, min(len(world.places), rng.choice([0, 0, 1, 2]))):
+            some = [place for place in world.past if place.span.begins <= at < place.span.ends]
+            if at == begins:
+                some = rng.sample(world.places, min(len(world.places), rng.choice([0, 0, 1, 2])))
+            for place in some:
                 client, agent = rng.randrange(len(world.machines)), rng.choice(world.agents)
                 await _work(stage, world, _move(world, place, at, client, agent))
 

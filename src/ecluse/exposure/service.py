@@ -30,8 +30,6 @@ LONGEST_OPEN: Final = timedelta(days=16)
 
 _LOCAL: Final = (
     "set local jit = off",
-    # one statement asks of one processor and of all: a plan kept from the other question is a hundred times too slow
-    "set local plan_cache_mode = force_custom_plan",
     "set local work_mem = '256MB'",
     "set local max_parallel_workers_per_gather = 2",
     "set local statement_timeout = '120s'",

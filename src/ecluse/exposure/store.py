@@ -34,6 +34,8 @@ MOST_PURPOSES: Final = 62
 
 _MANY_PROCESSORS: Final = 8
 _MANY_SESSIONS: Final = 5_000
+_OF_MANY: Final = "\n-- of many"
+"""Makes another prepared statement of it: a connection keeps a plan for each, and one made for many is a hundred times too slow for one."""
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -204,11 +206,11 @@ async def groups(
         return {}, 0
     names, purposes = sorted({piece.processor for piece in pieces}), _numbered(pieces)
     sought = [min(piece.ends, at + _MOMENT) if standing else piece.ends for piece in pieces]
-    await _plan_for(connection, pieces, sought)
+    many = await _plan_for(connection, pieces, sought)
     found: dict[str, list[Group]] = {}
     together = None
     for row in await connection.fetch(
-        query("groups"),
+        query("groups") + (_OF_MANY if many else ""),
         [names.index(piece.processor) + 1 for piece in pieces],
         [piece.purpose for piece in pieces],
         [purposes[piece.processor].index(piece.purpose) for piece in pieces],
@@ -235,20 +237,23 @@ def _group(row: asyncpg.Record, purposes: Sequence[str]) -> Group:
     own = row["own"]
     return Group(
         purpose=purposes[own & 63], purposes=frozenset(name for number, name in enumerate(purposes) if row["purposes"] >> number & 1), first=own >> 32,
-        last=(own >> 6) & 0x3FFFFFF, latest=row["latest"], counted=row["counted"],
-        counted_month=row["counted_month"], doubtful=row["doubtful"], persons=row["persons"],
-        closes_at=row["closes_at"],
+        last=(own >> 6) & 0x3FFFFFF, latest=row["latest"], counted=row["counted"], counted_month=row["counted_month"], doubtful=row["doubtful"],
+        persons=row["persons"], closes_at=row["closes_at"],
     )  # fmt: skip
 
 
-async def _plan_for(connection: Connection, pieces: Sequence[Piece], sought: Sequence[datetime]) -> None:
-    """Tell the planner whether few sessions are wanted (index probes) or many (one pass over the tables, hashed): it can't know what the arrays hold."""
+async def _plan_for(connection: Connection, pieces: Sequence[Piece], sought: Sequence[datetime]) -> bool:
+    """Tell the planner whether few sessions are wanted (index probes) or many (one pass over the tables, hashed): it can't know what the arrays hold.
+
+    Returns whether they are many.
+    """
     begins = min(piece.begins - piece.closes_after for piece in pieces) - timedelta(days=1)
     ends = max(past + piece.opens_before for past, piece in zip(sought, pieces, strict=True))
     whole = len({piece.processor for piece in pieces}) >= _MANY_PROCESSORS
     many = whole and await connection.fetchval(query("sessions"), begins, ends) >= _MANY_SESSIONS
     for setting in ("enable_nestloop", "enable_sort", "enable_mergejoin"):
         await connection.execute(f"set local {setting} = {'off' if many else 'on'}")
+    return many
 
 
 async def held(connection: Connection, holder: Holder) -> dict[str, tuple[tuple[Form, ...], int]]:
