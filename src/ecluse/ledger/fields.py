@@ -103,6 +103,10 @@ class Event(StrEnum):
     OVERRIDE_REVOKED = "control:override:revoked"
     EMERGENCY_GRANTED = "disclosure:emergency:granted"
     EMERGENCY_REVIEWED = "control:emergency:reviewed"
+    OFFICER_ADDED = "control:officer:added"
+    OFFICER_CLOSED = "control:officer:closed"
+    PASSKEY_ADDED = "control:passkey:added"
+    PASSKEY_REVOKED = "control:passkey:revoked"
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,13 +108,13 @@ create index agent_processor_ix on ecluse.agent (processor_id);
 
 create table ecluse.client (
   id           text        not null constraint client_pk primary key,
-  role         text        not null constraint client_role_ck check (role in ('processor', 'scheduler', 'portal', 'auditor')),
+  role         text        not null constraint client_role_ck check (role in ('processor', 'scheduler', 'portal', 'auditor', 'desk')),
   processor_id text        references ecluse.processor (id),
   label        text        not null,
   added_at     timestamptz not null,
-  constraint client_processor_ck check ((role = 'processor') = (processor_id is not null))
+  constraint client_processor_ck check ((role in ('processor', 'desk')) = (processor_id is not null))
 );
-comment on table ecluse.client is 'A machine: a processor''s, or (no processor) the controller''s own scheduler or portal for persons, or an auditor''s.';
+comment on table ecluse.client is 'A machine: a processor''s, or (no processor) the controller''s own scheduler or portal for persons, or an auditor''s. Role desk is none: the browsers of a processor''s agents are its keys.';
 
 create table ecluse.client_key (
   client_id  text        not null references ecluse.client (id),

@@ -305,6 +305,8 @@ begin
       when 'finding:open' then 'control:finding:opened' when 'finding:close' then 'control:finding:closed'
       when 'override:approve' then 'control:override:approved' when 'override:revoke' then 'control:override:revoked'
       when 'emergency:review' then 'control:emergency:reviewed'
+      when 'officer:add' then 'control:officer:added' when 'officer:close' then 'control:officer:closed'
+      when 'passkey:add' then 'control:passkey:added' when 'passkey:revoke' then 'control:passkey:revoked'
       when 'schedule:apply' then 'control:schedule:applied' end) then
     raise exception 'the event is not that of the act' using errcode = 'invalid_parameter_value';
   end if;
@@ -363,6 +365,8 @@ begin
       perform ecluse.govern(p_act, p_processor, p_body, t);
     when 'emergency:review' then -- id, actor, justified
       perform ecluse.review_emergency(p_body, t);
+    when 'officer:add', 'officer:close', 'passkey:add', 'passkey:revoke' then -- as 0014 lists it
+      perform ecluse.manage_people(p_act, p_body, t);
     when 'schedule:apply' then  -- as the function lists it, in 0003
       perform ecluse.apply_schedule(p_body, seq, t);
     else raise exception 'unknown act' using errcode = 'invalid_parameter_value';

@@ -90,7 +90,8 @@ create function ecluse.erasable(p_event text) returns boolean language sql immut
   select p_event <> all (array[
     'control:log:opened', 'control:log:rekeyed', 'control:log:succeeded', 'control:witnesses:applied', 'control:erasure:done', 'control:counts:published',
     'control:processor:added', 'control:agent:added', 'control:client:added', 'control:key:added', 'control:key:revoked', 'control:contract:applied',
-    'control:evidence:accepted', 'control:evidence:withdrawn', 'control:finding:opened', 'control:finding:closed', 'control:override:approved', 'control:override:revoked'])
+    'control:evidence:accepted', 'control:evidence:withdrawn', 'control:finding:opened', 'control:finding:closed', 'control:override:approved', 'control:override:revoked',
+    'control:officer:added', 'control:officer:closed', 'control:passkey:added', 'control:passkey:revoked'])
 $$;
 
 -- The handle that a decision's opening names.

@@ -47,6 +47,11 @@ alter function ecluse.fold_flows owner to ecluse_sealer;
 alter function ecluse.seal_emergency owner to ecluse_sealer;
 alter function ecluse.review_emergency owner to ecluse_sealer;
 alter function ecluse.emergencies_waiting owner to ecluse_sealer;
+alter function ecluse.may_manage owner to ecluse_sealer;
+alter function ecluse.invite owner to ecluse_sealer;
+alter function ecluse.approve_invitation owner to ecluse_sealer;
+alter function ecluse.manage_people owner to ecluse_sealer;
+alter function ecluse.purge_people owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
 -- its own, too: the second time the lines at the top take an owner's right to call what it owns
 grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
@@ -70,6 +75,11 @@ grant execute on function ecluse.fold_flows, ecluse.opened, ecluse.flow_word to 
 grant select, insert, update on ecluse.flow_mark, ecluse.flow_seen, ecluse.flow_person, ecluse.flow_attempt to ecluse_sealer;
 grant execute on function ecluse.seal_emergency, ecluse.review_emergency, ecluse.emergencies_waiting to ecluse_sealer;
 grant select, insert, update on ecluse.emergency to ecluse_sealer;
+grant execute on function ecluse.may_manage, ecluse.invite, ecluse.approve_invitation, ecluse.manage_people, ecluse.purge_people to ecluse_sealer;
+grant select, insert, update on ecluse.officer, ecluse.passkey to ecluse_sealer;
+grant select, insert, update, delete on ecluse.invitation to ecluse_sealer;
+grant select, update (ended_at), delete on ecluse.sign_in to ecluse_sealer;
+grant select, delete on ecluse.sign_in_challenge to ecluse_sealer;
 grant select, update on ecluse.evidence, ecluse.gate_override to ecluse_sealer;
 grant select, insert, update on ecluse.finding to ecluse_sealer;
 grant select on ecluse.ledger_checkpoint to ecluse_sealer;
@@ -119,6 +129,12 @@ grant select, insert, delete on ecluse.flow_import to ecluse_app;
 revoke all on function ecluse.seal_emergency, ecluse.review_emergency, ecluse.emergencies_waiting from public;
 grant execute on function ecluse.seal_emergency, ecluse.emergencies_waiting to ecluse_app;
 grant select (state) on ecluse.notice to ecluse_app;
+revoke all on function ecluse.may_manage, ecluse.invite, ecluse.approve_invitation, ecluse.manage_people, ecluse.purge_people from public;
+grant execute on function ecluse.invite, ecluse.approve_invitation to ecluse_app;
+grant select on ecluse.officer, ecluse.passkey, ecluse.invitation to ecluse_app;
+grant update (sign_count, backed_up, used_at) on ecluse.passkey to ecluse_app; -- never fewer: a trigger
+grant select, insert, update (seen_at, stepped_up_at, thumbprint, ended_at) on ecluse.sign_in to ecluse_app;
+grant select, insert, update, delete on ecluse.sign_in_challenge to ecluse_app;
 grant select on ecluse.evidence, ecluse.evidence_document, ecluse.finding, ecluse.gate_override to ecluse_app;
 grant insert (id, processor_id, kind, title, issuer, scope, sites, period_from, period_until, reviewed_on, ends_on, bridges, sub_processors, media_type, bytes, sha256, submitted_by) on ecluse.evidence to ecluse_app;
 grant update (rejected_by, rejected_at, rejected_why) on ecluse.evidence to ecluse_app; -- what was accepted stays: a constraint
@@ -142,6 +158,7 @@ grant update (note) on ecluse.ledger_checkpoint to ecluse_jobs; -- another key's
 grant select, insert on ecluse.ledger_anchor to ecluse_jobs;
 grant execute on function ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.ensure_partitions to ecluse_jobs;
 grant execute on function ecluse.outcomes_due, ecluse.settle_outcome, ecluse.outcome_counts, ecluse.purge_outcomes to ecluse_jobs;
+grant execute on function ecluse.purge_people to ecluse_jobs;
 grant select, insert, update, delete on ecluse.notice to ecluse_jobs; -- who was told; it moves no gate
 grant select on ecluse.contract, ecluse.evidence, ecluse.finding, ecluse.gate_override, ecluse.emergency to ecluse_jobs;
 
