@@ -100,7 +100,7 @@ class Somebody:
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         page.on("dialog", self._dialog)
         page.on("response", self._response)
-        page.on("request", self.asked.append)
+        page.on("request", lambda request: self.asked.append(request))  # noqa: PLW0108 - the driver marks what it calls
         page.on("crash", lambda _: self.faults.append("the page crashed"))
 
     def _console(self, message: ConsoleMessage) -> None:

@@ -1,0 +1,98 @@
+"""What a page owes everybody, measured in the page: axe-core's rules, nothing cut off at any width, and little to download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.async_api import Page
+
+from tests.browser.somebody import Somebody
+
+AXE: Final = (Path(__file__).resolve().parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+NARROW: Final = {"width": 320, "height": 640}
+"""A phone of the smallest kind, or 1,280 pixels at a zoom of 400 % (WCAG 1.4.10)."""
+ZOOMED: Final = {"width": 640, "height": 450}
+"""1,280 by 900 at a zoom of 200 % (WCAG 1.4.4)."""
+WIDE: Final = {"width": 1280, "height": 900}
+MOST_BYTES: Final = 150_000
+"""What a page may make somebody download who has nothing of ours yet."""
+
+_RUN: Final = """rules => axe.run(document, {resultTypes: ['violations'], ...(rules ? {runOnly: {type: 'rule', values: rules}} : {})})
+.then(found => found.violations.flatMap(v => v.nodes.map(n =>
+`${v.id} (${v.impact}) at ${n.target.join(' ')}: ${(n.any.concat(n.all, n.none)[0] || {message: v.help}).message}`)))"""
+_CUT: Final = """() => {
+const found = [], root = document.documentElement, seen = new Set();
+const say = (e, why) => { const text = `${e.tagName.toLowerCase()}${e.className && e.className.baseVal === undefined ? '.' + e.className : ''}`
+  + ` "${(e.textContent || '').trim().replace(/\\s+/g, ' ').slice(0, 40)}" ${why}`; if (!seen.has(text)) { seen.add(text); found.push(text); } };
+const ways = e => getComputedStyle(e).overflowX;
+const scrolls = e => { for (; e && e !== document.body && e !== root; e = e.parentElement) if (/auto|scroll/.test(ways(e))) return true; return false; };
+if (document.scrollingElement.scrollWidth > root.clientWidth) {
+  for (const e of document.body.querySelectorAll('*'))
+    if (e.getBoundingClientRect().right > root.clientWidth + 1 && e.checkVisibility() && !scrolls(e.parentElement)) say(e, 'makes the page scroll sideways');
+  if (!found.length) found.push('the page scrolls sideways'); }
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+  const e = node.parentElement;
+  if (!node.data.trim() || !e.checkVisibility({visibilityProperty: true}) || e.closest('.visually-hidden, .skip, script, style, option, svg title')) continue;
+  const range = document.createRange(); range.selectNodeContents(node);
+  for (const box of range.getClientRects()) {
+    if (box.width < 1) continue;
+    if ((box.right > root.clientWidth + 1 || box.left < -1) && !scrolls(e)) say(e, 'runs out of the page');
+    for (let a = e; a && a !== document.body; a = a.parentElement) {
+      if (/auto|scroll/.test(ways(a))) break;
+      const frame = a.getBoundingClientRect();
+      if (/hidden|clip/.test(ways(a)) && frame.width > 2 && (box.right > frame.right + 1 || box.left < frame.left - 1)) { say(e, 'is cut off'); break; } } } }
+return found; }"""
+
+
+async def axe(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds against a page, by all of its rules or those named."""
+    if not await page.evaluate("typeof axe === 'object'"):
+        await page.evaluate(AXE + ";0")
+    found: list[str] = await page.evaluate(_RUN, list(rules) or None)
+    return found
+
+
+async def cut(page: Page) -> list[str]:
+    """Return what is cut off or makes the page scroll sideways at its present width."""
+    found: list[str] = await page.evaluate(_CUT)
+    return found
+
+
+async def looked_at(person: Somebody) -> list[str]:
+    """Look at the page as it stands, in light and dark, wide, zoomed and narrow; return all that is wrong with it."""
+    page, found = person.page, []
+    await page.emulate_media(color_scheme="light")
+    found += await axe(page)
+    await page.emulate_media(color_scheme="dark")
+    found += [f"dark: {fault}" for fault in await axe(page, "color-contrast")]
+    await page.emulate_media(color_scheme="light")
+    for name, size in (("200 %", ZOOMED), ("320 px", NARROW)):
+        await page.set_viewport_size(size)
+        found += [f"{name}: {fault}" for fault in await cut(page)]
+    await page.set_viewport_size(WIDE)
+    found += [f"wide: {fault}" for fault in await cut(page)]
+    return [f"{person.path}: {fault}" for fault in found]
+
+
+class Weight:
+    """Sums what pages make a browser download that has nothing in its cache."""
+
+    def __init__(self, person: Somebody) -> None:
+        """Watch somebody's page."""
+        self._person, self.bytes = person, 0
+        person.cdp.on("Network.loadingFinished", self._finished)
+
+    def _finished(self, event: dict[str, Any]) -> None:
+        self.bytes += int(event["encodedDataLength"])
+
+    async def start(self) -> None:
+        """Switch the cache off, and begin to count."""
+        await self._person.cdp.send("Network.enable")
+        await self._person.cdp.send("Network.setCacheDisabled", {"cacheDisabled": True})
+
+    def taken(self) -> int:
+        """Return what was downloaded since last asked."""
+        told, self.bytes = self.bytes, 0
+        return told

@@ -1,0 +1,37 @@
+"""What pages owe everybody: axe-core's rules in light and dark, nothing lost at 320 pixels or 200 %, the keyboard alone, and little to download."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.look import NARROW, axe, cut
+from tests.browser.somebody import somebody
+
+pytestmark = [pytest.mark.web, pytest.mark.asyncio(loop_scope="module")]
+
+BAD: Final = """<!doctype html><html lang="fr"><head><title>x</title><style>.w { width: 900px } .c { inline-size: 4em; overflow: hidden; white-space: nowrap }
+.b { overflow-x: auto }</style></head><body><main><h1>Un</h1><p class="c">Une phrase bien trop longue</p><img src="data:,"><p style="color: #bbb">pâle</p>
+<div class="b"><p class="w">large, dans sa boîte</p></div>%s</main></body></html>"""
+
+
+async def test_look_when_a_page_is_bad_then_found(browser: Browser) -> None:
+    """The test's own eyes: a picture without words, pale text, text cut off and a page that scrolls sideways are all found, a box that scrolls is not."""
+    async with somebody(browser, "http://localhost") as person:
+        await person.page.set_content(BAD % "")
+        assert {fault.split()[0] for fault in await axe(person.page)} >= {"image-alt", "color-contrast"}
+        await person.page.set_viewport_size(NARROW)
+        assert [fault.rpartition('"')[2] for fault in await cut(person.page)] == [" is cut off"]
+        await person.page.set_content(BAD % '<p class="w">large</p>')
+        assert "p.w" in "".join(await cut(person.page))
+
+
+async def test_watch_when_a_page_misbehaves_then_kept(browser: Browser) -> None:
+    """A dialog, a script's exception and an error in the console are kept, and end a test."""
+    async with somebody(browser, "http://localhost") as person:
+        await person.page.set_content("<script>alert(1); console.error('x'); setTimeout(() => { document.title = 'z'; throw new Error('y') })</script>")
+        await person.page.wait_for_function("document.title === 'z'")
+        found, person.faults = list(person.faults), []
+    assert sorted(fault.partition(":")[0] for fault in found) == ["console", "dialog", "script"]
