@@ -10,11 +10,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import structlog
 from litestar import Litestar, MediaType, Request, Response
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -36,12 +38,14 @@ from ecluse.web import (
     problem_pages,
     processor_api,
     questionnaire,
+    rooms,
     schedule_api,
     usage_api,
     wire,
 )
 from ecluse.web.auth import read_headers
 from ecluse.web.gateway import Gateway
+from ecluse.web.pages import refusals, shield
 from ecluse.web.problems import PROBLEMS, HttpProblem, document, headers_of
 from ecluse.web.published import ABOUT, TAGS, complete, components
 
@@ -79,9 +83,12 @@ def problem_of(error: Exception) -> tuple[str, str | None, dict[str, object]]:
     return "internal", None, {}
 
 
-def _handle(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Render an error for the framework."""
-    code, detail, extra = problem_of(error)
+def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Render an error for the framework: under the addresses of people's pages a page, elsewhere a problem."""
+    known = shield.is_page(request.scope["path"]) and isinstance(error, refusals.OURS)
+    code, detail, extra = ("", None, {}) if known else problem_of(error)
+    if shield.is_page(request.scope["path"]):
+        return refusals.answer(request, request.app.state["holder"]["gateway"], error, code)
     status, body = document(code, detail, extra)
     headers = {name.decode(): value.decode() for name, value in headers_of(code)}
     return Response(content=body, status_code=status, headers=headers, media_type=MediaType.JSON)
@@ -91,7 +98,13 @@ def build_app(make: Callable[[], Awaitable[Gateway]]) -> App:
     """Return the ASGI application. ``make`` builds the gateway inside the serving loop, at start."""
     holder: dict[str, Gateway] = {}
     framework = build_framework(make, holder)
-    return _fast_lane(framework, holder)  # type: ignore[arg-type] # Litestar's typed dicts for the scope are wider than ASGI's
+    # Litestar's typed dicts for the scope are wider than ASGI's
+    pages = shield.shield(framework, lambda: _pages_url(holder["gateway"]), partial(refusals.foreign, holder, rooms.ABOUT))  # type: ignore[arg-type]
+    return _fast_lane(pages, holder)
+
+
+def _pages_url(gateway: Gateway) -> str:
+    return getattr(gateway.settings, "pages_url", "") or gateway.settings.public_url
 
 
 def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Gateway]) -> Litestar:
@@ -120,7 +133,9 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
             *audit_api.HANDLERS,
             *problem_pages.HANDLERS,
             *questionnaire.HANDLERS,
+            *rooms.HANDLERS,
         ],
+        state=State({"rooms": rooms.ABOUT, "holder": holder}),
         dependencies={"gateway": Provide(gateway, sync_to_thread=False)},
         exception_handlers={Exception: _handle},
         lifespan=[lifespan],

@@ -1,0 +1,19 @@
+"""The rooms of people's pages, each with its handlers and what the frame shows of it: one line a room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ecluse.web import pages
+from ecluse.web.pages.model import About, Room
+
+HANDLERS: Final[list[Any]] = [
+    *pages.HANDLERS,
+]
+ABOUT: Final[Mapping[Room, About]] = {
+    Room.SIGN_IN: About(home="/sign-in"),
+    Room.CONSOLE: About(home="/console"),
+    Room.DESK: About(home="/desk"),
+    Room.MY_DATA: About(home="/my-data"),
+}
