@@ -21,7 +21,27 @@ SubjectRef = NewType("SubjectRef", str)
 ProcessorId = NewType("ProcessorId", str)
 
 PREFIXES: Final = frozenset(
-    {"apt", "enr", "ses", "dsc", "agt", "cli", "hld", "imp", "dfr", "ers", "evd", "fnd", "ovr", "eme", "qst", "qsl", "off", "sgn"}
+    {
+        "apt",
+        "enr",
+        "ses",
+        "dsc",
+        "agt",
+        "cli",
+        "hld",
+        "imp",
+        "dfr",
+        "ers",
+        "evd",
+        "fnd",
+        "ovr",
+        "eme",
+        "qst",
+        "qsl",
+        "off",
+        "sgn",
+        "lkp",
+    }
 )
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, in lower case

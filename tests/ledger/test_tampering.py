@@ -56,6 +56,7 @@ AROUND = [
     ("override-other", "update ecluse.gate_override set approved_by = 'cli:another' where revoked_at is null"),
     ("override-other", "update ecluse.gate_override set approved_by = null, approved_at = null where revoked_at is null"),
     ("emergency-other", "insert into ecluse.emergency (id, log_id, index, attribute, opened_by, opened_at) values ('x', 1, 0, 'phone', 'cli:x', now())"),
+    ("lookup-other", "insert into ecluse.lookup select 'lkp_x', 1, 0, 'ofii:1', 'no purpose at all', 'off_x', t, t + interval '1 h' from ecluse.clock() t"),
     ("reads-other", "update ecluse.appointment set reads = 0 where reads = 2"),
     ("reads-other", "update ecluse.appointment set reads = reads + 1000 where reads > 0"),
     ("budget-other", "delete from ecluse.budget_person where unit = 'd'"),

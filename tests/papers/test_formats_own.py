@@ -186,6 +186,7 @@ INNOCENT: Final = {
     "cli/queries.sql": {"select p.id, p.name, p.added_at": "how many agents a processor registered, not what they did"},
     "ledger/fsck.sql": {
         "select count(*) as count, min(w.index) as first from": "entries that disagree with their rows; a name is compared, none is summed",
+        "with said as (": "look-ups that disagree with their entries; looks are counted by look-up, nobody's work",
         "with periods as (": "ceilings against the ledger, by scope; prints how many disagree",
     },
     "migrations/0002_pre_door.sql": {"begin return query select u.n, h.control_seq": "what one request needs to be decided"},

@@ -88,6 +88,8 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         **{name: {S, I} for name in ("session_agent", "enrolment")},
         **{f"{table}.{column}": {I} for table, columns in OWN_COLUMNS.items() for column in columns.split()},
         "schedule_request": {S, I, D},
+        "schedule_draft": {S, I, D},
+        "seal_lookup()": {X},
         "outcome_feed": {S},
         "sandbox_person": {S, I, D},
         "flow_import": {S, I, D},
@@ -135,6 +137,8 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         "usage_look": {S, I, D},
         "counts_day": {S, I},
         "emergency": {S, I, U},
+        "lookup": {S, I, U},
+        "schedule_draft": {S, D},
         **{name: {S, I, U} for name in ("officer", "passkey")},
         "invitation": {S, I, U, D},
         "sign_in": {S, D},
@@ -176,7 +180,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
             name: {S, D}
             for name in ("opening", "appointment", "session", "enrolment", "outcome", "schedule_change", "budget_person")
         },
-        **{name: {S, D} for name in ("hold", "usage_deferral", "emergency")},
+        **{name: {S, D} for name in ("hold", "usage_deferral", "emergency", "lookup")},
         **{name: {S} for name in ("ledger_head", "agent", "client", "schedule_import", "tombstone")},
         **{f"schedule_import.{column}": {U} for column in ("salt", "actor")},
         "erasure_batch": {S, U},
@@ -194,7 +198,10 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         },
         "current_log()": {X},
         **{name: {S} for name in ("outcome", "outcome_key", "outcome_feed", "sandbox_person")},
-        **{name: {S} for name in ("usage_deferral", "usage_look", "counts_day", "emergency", "notice")},
+        **{
+            name: {S}
+            for name in ("usage_deferral", "usage_look", "counts_day", "emergency", "notice", "lookup", "schedule_draft")
+        },
         **{name: {S} for name in ("officer", "passkey", "invitation", "sign_in", "sign_in_challenge")},
         **{name: {S} for name in (*GOVERNED, "evidence_document", *QUESTIONNAIRES)},
         **{name: {S} for name in ("erasure_batch", "erasure_plan", "erasure_place", "erasure_request", "tombstone")},
@@ -213,6 +220,9 @@ OWNED_BY_SEALER: Final = {
     "seal_emergency",
     "review_emergency",
     "emergencies_waiting",
+    "may_look_up",
+    "decide_lookup",
+    "seal_lookup",
     "may_manage",
     "invite",
     "approve_invitation",

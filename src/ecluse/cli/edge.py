@@ -42,6 +42,7 @@ _MENDS: Final[Mapping[str, str]] = {
     "response-unknown": "`ecluse questionnaire list` shows what there is",
     "finding-unknown": "`ecluse finding list` shows those that are open",
     "override-unknown": "`ecluse override list --all` shows what there is",
+    "lookup-unknown": "the console lists those that wait",
     "emergency-unknown": "`ecluse emergency list` shows those that wait",
     "key-invalid": "Make a pair with --generate, or name an ES256 or Ed25519 public key",
     "schedule-kind-unknown": "Say which with --kind",

@@ -113,6 +113,8 @@ def _headline(statement: Statement) -> str:
     day, processor = f"{statement.at:%Y-%m-%d}", statement.processor
     if statement.kind is Kind.LOOKED:
         return f"On {day} one person's record of who was given their data was looked at."
+    if statement.kind is Kind.CONSULTED:
+        return f"On {day} an officer of the controller looked at one person's record, with a second officer's approval."
     if statement.kind is Kind.EMERGENCY:
         return f"On {day} the controller's duty officer saw {counted(len(statement.forms), 'attribute')} of one person in an emergency."
     if statement.kind is Kind.REFUSED:

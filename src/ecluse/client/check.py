@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 from ecluse.client.errors import ReceiptBroken
 from ecluse.client.model import Head, Json, PersonalValues
 from ecluse.client.proofs import ReceiptFile, read_file
-from ecluse.client.receipts import EMERGENCY, GRANTS, LOOK, check_values, open_entry
+from ecluse.client.receipts import CONSULTED, EMERGENCY, GRANTS, LOOK, check_values, open_entry
 from ecluse.client.tree import check_inclusion
 from ecluse.client.trust import Policy, believe
 
@@ -36,13 +36,15 @@ class Kind(StrEnum):
     """The record of who was given a person's data was looked at, by the person or through the controller's portal."""
     EMERGENCY = "emergency"
     """The controller's own duty officer saw an attribute in an emergency; no processor took part."""
+    CONSULTED = "consulted"
+    """The record was looked at by an officer of the controller, with a second officer's approval."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
     """What a receipt shows. None, or empty, is what its opening hides from its holder; nothing here is more than the log committed to.
 
-    ``processor``: None for a look and an emergency; ``attributes``: those asked for; ``forms``: what was given of them, empty for a refusal, which has
+    ``processor``: None where the controller itself looked; ``attributes``: those asked for; ``forms``: what was given of them, empty for a refusal, which has
     a ``reason``; ``committed``: the attributes whose values the entry commits to; ``values``: those that the file shows.
     """
 
@@ -69,7 +71,7 @@ class Statement:
     event: str
 
 
-_OWN: Final = {LOOK: Kind.LOOKED, EMERGENCY: Kind.EMERGENCY}
+_OWN: Final = {LOOK: Kind.LOOKED, EMERGENCY: Kind.EMERGENCY, CONSULTED: Kind.CONSULTED}
 """What the controller did itself."""
 
 
@@ -101,7 +103,7 @@ def _statement(shown: Mapping[str, Json], held: ReceiptFile, leaf_hash: bytes, h
     forms = _typed(shown, "forms", dict) or {}
     asked = forms if kind in {Kind.GIVEN, Kind.EMERGENCY} else _typed(shown, "attributes", list) or []
     if (
-        (not asked and kind is not Kind.LOOKED)
+        (not asked and kind not in {Kind.LOOKED, Kind.CONSULTED})
         or not all(isinstance(name, str) for name in asked)
         or not all(isinstance(form, str) for form in forms.values())
     ):

@@ -33,11 +33,13 @@ _OF_EMERGENCIES: Final = (
 )  # fmt: skip
 LOOK: Final = "usage:person:shown"
 EMERGENCY: Final = "disclosure:emergency:granted"
+CONSULTED: Final = "usage:person:consulted"
 LAYOUTS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(GRANTS, _OF_GRANTS),
     **dict.fromkeys(REFUSALS, _OF_REFUSALS),
     LOOK: ("at", "event", "client", "subject", "detail", "count"),
     EMERGENCY: _OF_EMERGENCIES,
+    CONSULTED: ("at", "event", "subject", "actor", "object", "detail"),
 }
 """The fields of an entry by its event, in their order; a later version may add some at the end."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -7,7 +7,7 @@ gates: evidence, findings and overrides, who accepted, closed or revoked them, a
 counts: constant memory, and no change of a single count can hide. Erased openings, and grants in other logs, allow places more reads, never fewer.
 4. Retries point at grants of their own client; refusals that were counted point at the entry that says so.
 5. The budgets of this hour, day and month hold the persons that grants brought there, and no others.
-6. Emergencies, who opened them and who reviewed them are those of entries.
+6. Emergencies, who opened them and who reviewed them are those of entries; so are look-ups of persons, who asked, who decided, and each look.
 """
 
 from __future__ import annotations
@@ -175,13 +175,14 @@ async def _reads(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
 
 
 async def _present(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
-    """Look at what is kept for minutes, hours, days: retries, counted refusals, budgets, emergencies (steps 4 to 6)."""
+    """Look at what is kept for minutes, hours, days: retries, counted refusals, budgets, emergencies, look-ups (steps 4 to 6)."""
     grants = sorted(GRANTS)
     for kind, name, values in (
         (ProblemKind.RETRY_OTHER, "retries_wrong", (grants, sealed.log_id)),
         (ProblemKind.REFUSALS_OTHER, "refusals_wrong", (sealed.log_id,)),
         (ProblemKind.BUDGET_OTHER, "budgets_wrong", (grants,)),
         (ProblemKind.EMERGENCY_OTHER, "emergencies_wrong", (sealed.log_id,)),
+        (ProblemKind.LOOKUP_OTHER, "lookups_wrong", (sealed.log_id,)),
     ):
         row = await conn.fetchrow(query(name), *values)
         if row is not None and row["count"]:

@@ -107,6 +107,10 @@ class Event(StrEnum):
     OFFICER_CLOSED = "control:officer:closed"
     PASSKEY_ADDED = "control:passkey:added"
     PASSKEY_REVOKED = "control:passkey:revoked"
+    LOOKUP_ASKED = "control:lookup:asked"
+    LOOKUP_APPROVED = "control:lookup:approved"
+    LOOKUP_REFUSED = "control:lookup:refused"
+    CONSULTED = "usage:person:consulted"
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,7 @@ _DETAIL: Final = {
     ProblemKind.RETRY_OTHER: "a retry's key does not point at grants of its client",
     ProblemKind.REFUSALS_OTHER: "counted refusals point at an entry that does not say so",
     ProblemKind.EMERGENCY_OTHER: "an emergency, or its review, is not what an entry says, or is missing",
+    ProblemKind.LOOKUP_OTHER: "a look-up of a person, its approval or a look is not what an entry says, or is missing",
     ProblemKind.EVIDENCE_OTHER: "accepted evidence, or its withdrawal, is not what an entry committed to, or is missing",
     ProblemKind.FINDING_OTHER: "a finding, or its closing, is not what an entry committed to, or is missing",
     ProblemKind.OVERRIDE_OTHER: "an approved override, or its end, is not what an entry committed to, or is missing",

@@ -245,6 +245,56 @@ from (
         or strpos(r.fields, '["detail",{"justified":' || e.justified || '}]') = 0, true)
     end) w;
 
+-- name: lookups_wrong(log_id)
+-- Look-ups of persons that are not what their entries say, entries without one, and looks that nobody allowed; of erased entries nothing can be said.
+with said as (
+  select o.index, o.sealed_at, o.event, o.fields, substring(o.fields from '\],\["object","(lkp_[a-z2-7]{26})"\]') as id
+  from ecluse.opening o
+  where o.log_id = :log_id::smallint
+    and o.event in ('control:lookup:asked', 'control:lookup:approved', 'control:lookup:refused', 'usage:person:consulted')
+), mine as (
+  select l.*, exists (select from ecluse.erasure_batch b where b.sealed_at > l.asked_at) as erased from ecluse.lookup l where l.log_id = :log_id::smallint
+)
+select count(*) as count, min(w.index) as first
+from (
+  -- who asked, about whom, what for
+  select coalesce(l.index, a.index) as index
+  from mine l
+  full join (select s.index, s.sealed_at, s.fields from said s where s.event = 'control:lookup:asked') a on a.index = l.index
+  where case
+      when l.id is null then true
+      when a.index is null then not exists (select from ecluse.tombstone t where t.log_id = l.log_id and t.first <= l.index and l.index < t.past)
+      else a.sealed_at <> l.asked_at or strpos(a.fields, '["subject",' || to_json(l.subject_ref) || ']') = 0
+        or strpos(a.fields, '["actor",' || to_json(l.asked_by) || '],["object","' || l.id || '"],["detail",{"purpose":' || to_json(l.purpose) || '}]') = 0
+    end
+  union all
+  -- who decided, and what
+  select coalesce(d.index, l.index)
+  from mine l
+  left join said d on d.id = l.id and d.event in ('control:lookup:approved', 'control:lookup:refused')
+  where case
+      when d.index is null then l.decided_at is not null and not l.erased
+      else (d.sealed_at = l.decided_at and (d.event = 'control:lookup:approved') = l.approved
+        and strpos(d.fields, '["actor",' || to_json(l.decided_by) || ']') > 0) is not true
+    end
+  union all
+  -- how often was looked
+  select l.index
+  from mine l
+  left join (select s.id, count(*) as looks from said s where s.event = 'usage:person:consulted' group by s.id) c on c.id = l.id
+  where coalesce(c.looks, 0) > l.looks or (coalesce(c.looks, 0) < l.looks and not l.erased)
+  union all
+  -- each look: of this person, by who asked, while it was allowed
+  select s.index
+  from said s
+  left join ecluse.lookup l on l.id = s.id
+  where s.event = 'usage:person:consulted' and case
+      when l.id is null then not exists (select from ecluse.erasure_batch b where b.sealed_at > s.sealed_at)
+      else (l.approved and s.sealed_at >= l.decided_at and s.sealed_at < l.expires_at
+        and strpos(s.fields, '["subject",' || to_json(l.subject_ref) || '],["actor",' || to_json(l.asked_by) || ']') > 0) is not true
+    end
+) w;
+
 -- name: retries_wrong(grants, log_id)
 -- Keys of retries that do not stand for grants of their client, or were used too often.
 select count(*) as count, min(k.index) as first

@@ -169,6 +169,7 @@ class ProblemKind(StrEnum):
     EVIDENCE_OTHER = "evidence-other"
     FINDING_OTHER = "finding-other"
     OVERRIDE_OTHER = "override-other"
+    LOOKUP_OTHER = "lookup-other"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -225,7 +225,7 @@ begin
 end $$;
 
 -- What has served its time goes, at most 20,000 rows of a kind a call: proofs past their life, keys past ten minutes, counts of hours, days and
--- months that are over, files that nobody approved. Returns how many went of the largest kind: call again while it is 20,000.
+-- months that are over, files that nobody approved, uploads that nobody applied. Returns how many went of the largest kind: call again while it is 20,000.
 create function ecluse.purge() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare t timestamptz := ecluse.clock(); gone integer; most integer := 0;
@@ -247,6 +247,7 @@ begin
   delete from ecluse.refusal_count where ctid in (
     select ctid from ecluse.refusal_count where minute < floor(extract(epoch from t) / 60) - 15 and (counted = 0 or noted is not null) limit 20000);
   get diagnostics gone = row_count; most := greatest(most, gone);
+  delete from ecluse.schedule_draft where expires_at <= t;
   delete from ecluse.schedule_request where expires_at <= t;
   get diagnostics gone = row_count;
   return greatest(most, gone);
@@ -307,6 +308,7 @@ begin
       when 'emergency:review' then 'control:emergency:reviewed'
       when 'officer:add' then 'control:officer:added' when 'officer:close' then 'control:officer:closed'
       when 'passkey:add' then 'control:passkey:added' when 'passkey:revoke' then 'control:passkey:revoked'
+      when 'lookup:ask' then 'control:lookup:asked' when 'lookup:approve' then 'control:lookup:approved' when 'lookup:refuse' then 'control:lookup:refused'
       when 'schedule:apply' then 'control:schedule:applied' end) then
     raise exception 'the event is not that of the act' using errcode = 'invalid_parameter_value';
   end if;
@@ -367,6 +369,8 @@ begin
       perform ecluse.review_emergency(p_body, t);
     when 'officer:add', 'officer:close', 'passkey:add', 'passkey:revoke' then -- as 0014 lists it
       perform ecluse.manage_people(p_act, p_body, t);
+    when 'lookup:ask', 'lookup:approve', 'lookup:refuse' then -- as 0015 lists it
+      perform ecluse.decide_lookup(p_act, p_log, head.size, p_body, t);
     when 'schedule:apply' then  -- as the function lists it, in 0003
       perform ecluse.apply_schedule(p_body, seq, t);
     else raise exception 'unknown act' using errcode = 'invalid_parameter_value';

@@ -329,6 +329,9 @@ begin
   delete from ecluse.usage_deferral d where d.subject_ref = any (persons);
   delete from ecluse.emergency e using ecluse.tombstone s -- reviewed, and of no day whose limit counts it
   where e.log_id = s.log_id and e.index >= s.first and e.index < s.past and e.reviewed_at is not null and e.opened_at < t - interval '2 days';
+  delete from ecluse.lookup l -- with the person, or with the entry that asked for it
+  where l.subject_ref = any (persons)
+     or l.expires_at < t and exists (select from ecluse.tombstone s where s.log_id = l.log_id and s.first <= l.index and l.index < s.past);
   delete from ecluse.hold h where least(h.until_at, h.released_at) < b.cutoff or (h.scope = 'person' and h.scope_id = any (persons));
   update ecluse.schedule_import i set salt = null
   where i.salt is not null

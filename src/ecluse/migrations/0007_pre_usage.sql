@@ -54,7 +54,7 @@ begin
     where d.subject_ref = p_subject and o.sealed_at < e.ended_at and (d.processor_id is null or d.processor_id = o.processor_id)
       and (d.purpose is null or d.purpose = (select f.v ->> 1 from jsonb_array_elements(o.fields::jsonb) f (v) where f.v ->> 0 = 'purpose'))
     order by e.ended_at desc, d.id limit 1) h on true
-  where o.subject_ref = p_subject and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted', 'disclosure:emergency:granted', 'usage:person:shown')
+  where o.subject_ref = p_subject and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted', 'disclosure:emergency:granted', 'usage:person:shown', 'usage:person:consulted')
     and o.sealed_at >= coalesce(p_from, '-infinity') and o.sealed_at < p_to
     and (p_log is null or (o.log_id, o.index) < (p_log, p_index))
     and (h.ended_at is null or h.ended_at <= p_now)

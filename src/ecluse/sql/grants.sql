@@ -52,6 +52,9 @@ alter function ecluse.invite owner to ecluse_sealer;
 alter function ecluse.approve_invitation owner to ecluse_sealer;
 alter function ecluse.manage_people owner to ecluse_sealer;
 alter function ecluse.purge_people owner to ecluse_sealer;
+alter function ecluse.may_look_up owner to ecluse_sealer;
+alter function ecluse.decide_lookup owner to ecluse_sealer;
+alter function ecluse.seal_lookup owner to ecluse_sealer;
 revoke create on schema ecluse from ecluse_sealer;
 -- its own, too: the second time the lines at the top take an owner's right to call what it owns
 grant execute on function ecluse.seal, ecluse.control, ecluse.apply_schedule, ecluse.spend, ecluse.purge, ecluse.refusals_due, ecluse.note_refusals, ecluse.drop_pending, ecluse.refuse_unsealed_rows to ecluse_sealer;
@@ -80,6 +83,9 @@ grant select, insert, update on ecluse.officer, ecluse.passkey to ecluse_sealer;
 grant select, insert, update, delete on ecluse.invitation to ecluse_sealer;
 grant select, update (ended_at), delete on ecluse.sign_in to ecluse_sealer;
 grant select, delete on ecluse.sign_in_challenge to ecluse_sealer;
+grant execute on function ecluse.may_look_up, ecluse.decide_lookup, ecluse.seal_lookup to ecluse_sealer;
+grant select, insert, update on ecluse.lookup to ecluse_sealer;
+grant select, delete on ecluse.schedule_draft to ecluse_sealer;
 grant select, update on ecluse.evidence, ecluse.gate_override to ecluse_sealer;
 grant select, insert, update on ecluse.finding to ecluse_sealer;
 grant select on ecluse.ledger_checkpoint to ecluse_sealer;
@@ -128,6 +134,9 @@ revoke all on function ecluse.fold_flows, ecluse.forget_flows, ecluse.opened, ec
 grant select, insert, delete on ecluse.flow_import to ecluse_app;
 revoke all on function ecluse.seal_emergency, ecluse.review_emergency, ecluse.emergencies_waiting from public;
 grant execute on function ecluse.seal_emergency, ecluse.emergencies_waiting to ecluse_app;
+revoke all on function ecluse.may_look_up, ecluse.decide_lookup, ecluse.seal_lookup from public;
+grant execute on function ecluse.seal_lookup to ecluse_app;
+grant select, insert, delete on ecluse.schedule_draft to ecluse_app;
 grant select (state) on ecluse.notice to ecluse_app;
 revoke all on function ecluse.may_manage, ecluse.invite, ecluse.approve_invitation, ecluse.manage_people, ecluse.purge_people from public;
 grant execute on function ecluse.invite, ecluse.approve_invitation to ecluse_app;
@@ -191,7 +200,7 @@ grant select, insert, delete on ecluse.erasure_place, ecluse.erasure_request to 
 grant execute on function ecluse.forget_flows, ecluse.flow_word to ecluse_eraser;
 grant select, delete on ecluse.flow_person to ecluse_eraser;
 grant select, insert, update on ecluse.flow_gone to ecluse_eraser;
-grant select, delete on ecluse.emergency to ecluse_eraser;
+grant select, delete on ecluse.emergency, ecluse.lookup to ecluse_eraser;
 grant execute on function ecluse.plan_erasure, ecluse.seal_erasure, ecluse.erase_slice, ecluse.ask_erasure, ecluse.withdraw_erasure, ecluse.erasure_requests, ecluse.erasure_batches, ecluse.erasure_kept to ecluse_jobs;
 
 -- ecluse_reader: fsck, console, exposure, shadow runs

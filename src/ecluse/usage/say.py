@@ -24,6 +24,10 @@ _ACTIONS: Final = {
         _FR: "Donnée consultée en urgence par l'agent de permanence de l'administration",
         _EN: "Seen by the agency's duty officer in an emergency",
     },
+    Event.CONSULTED: {
+        _FR: "Consultation de ce relevé par un agent de l'administration, avec l'accord d'un second agent",
+        _EN: "This record was looked at by an officer of the agency, with a second officer's approval",
+    },
     Event.USAGE_SHOWN: {
         _FR: "Consultation de ce relevé, par vous-même ou par le portail de l'administration",
         _EN: "This record was looked at, by you or by your agency's portal",
@@ -34,8 +38,9 @@ _KINDS: Final = {
     Event.SHEET_GRANTED: "roll-call",
     Event.EMERGENCY_GRANTED: "emergency",
     Event.USAGE_SHOWN: "record-shown",
+    Event.CONSULTED: "record-consulted",
 }
-_SYSTEMS: Final = {Event.EMERGENCY_GRANTED: "duty-officer", Event.USAGE_SHOWN: "portal"}
+_SYSTEMS: Final = {Event.EMERGENCY_GRANTED: "duty-officer", Event.USAGE_SHOWN: "portal", Event.CONSULTED: "officer"}
 """Where the controller itself looked; all else is a processor's."""
 _FORMS: Final = {
     "full": {_FR: "en entier", _EN: "in full"},
