@@ -130,8 +130,13 @@ def trying(passwords: Callable[[], list[str]]) -> Callable[..., Coroutine[Any, A
     return connect
 
 
-async def open_pool(dsn: str, passwords: Callable[[], list[str]] | None = None, *, size: int, name: str) -> Pool:
-    """Open ``size`` connections at once; ``passwords``: as `trying` takes them, where the address has none. Raises `DatabaseUnavailable`."""
+async def open_pool(
+    dsn: str, passwords: Callable[[], list[str]] | None = None, *, size: int, name: str, read_only: bool = False
+) -> Pool:
+    """Open ``size`` connections at once; ``passwords``: as `trying` takes them, where the address has none. Raises `DatabaseUnavailable`.
+
+    ``read_only``: transactions of them change nothing.
+    """
     try:
         return await asyncpg.create_pool(
             dsn,
@@ -146,6 +151,7 @@ async def open_pool(dsn: str, passwords: Callable[[], list[str]] | None = None, 
                 "timezone": "UTC",
                 "default_transaction_isolation": "read committed",
                 "synchronous_commit": "on",
+                **({"default_transaction_read_only": "on"} if read_only else {}),
             },
         )
     except asyncpg.ProtocolViolationError as strange:  # PgBouncer's answer to settings that it does not pass on

@@ -46,6 +46,7 @@ from ecluse.web import (
 from ecluse.web.auth import read_headers
 from ecluse.web.gateway import Gateway
 from ecluse.web.pages import refusals, shield
+from ecluse.web.pages.live import Live
 from ecluse.web.problems import PROBLEMS, HttpProblem, document, headers_of
 from ecluse.web.published import ABOUT, TAGS, complete, components
 
@@ -111,8 +112,9 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
     """Return the framework's application, with its OpenAPI document; ``holder`` is where the lifespan puts the gateway."""
 
     @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
         gateway = holder["gateway"] = await make()
+        app.state["live"] = Live(gateway.reader, gateway.log_id, gateway.stop)
         try:
             yield
         finally:

@@ -56,6 +56,7 @@ from ecluse.usage.service import Reading, keep_house
 from ecluse.web.keyfiles import LiveFingerprintKeys, LiveTokenKeys
 
 JOBS_POOL: Final = 4
+READER_POOL: Final = 4
 _FLOODS_EVERY_SECONDS: Final = 15
 _LOGS: Final = "select g.id, g.name, g.origin, ecluse.current_log(g.id) as current from ecluse.ledger_log g order by g.id"
 HttpRequest: TypeAlias = Request[Any, Any, Any]
@@ -65,12 +66,15 @@ HttpRequest: TypeAlias = Request[Any, Any, Any]
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One serving process. ``attributes``: the register's attributes and their types.
 
+    ``reader``: a pool that reads everything and changes nothing, for the console's pages.
+
     ``log_id``, ``origin``: the log that it writes, found at its start. ``logs``, ``origins``: the number by name, and the origin by number, of every log that
     it serves, those that were succeeded too.
     """
 
     settings: Settings
     pool: Pool
+    reader: Pool
     register_pool: Pool
     jobs_pool: Pool | None
     reading: Reading
@@ -94,7 +98,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         await self.door.close()
         self.stop.set()
         await asyncio.gather(*self.workers, return_exceptions=True)
-        for pool in (self.pool, self.register_pool, self.reading.usage, self.jobs_pool):
+        for pool in (self.pool, self.reader, self.register_pool, self.reading.usage, self.jobs_pool):
             if pool is not None:
                 with contextlib.suppress(*LOST):
                     await asyncio.wait_for(pool.close(), timeout=5)
@@ -152,6 +156,8 @@ async def _build(installation: Installation, database_url: str, register_url: st
     undo.callback(register_pool.terminate)
     reading = await _open_records(installation, database_url, pool, register_map, log["id"])
     undo.callback(reading.usage.terminate)
+    reader = await _open_reader(installation, database_url)
+    undo.callback(reader.terminate)
     door = Door(
         pool, Register(register_pool, register_map), attributes, fingerprints, settings.zone, log_id=log["id"],
         limits=settings.door, uncosigned_for=settings.ledger.max_uncosigned_frozen, random_bytes=ids.random_bytes, new_id=ids.new_id,
@@ -161,6 +167,7 @@ async def _build(installation: Installation, database_url: str, register_url: st
     return Gateway(
         settings=settings,
         pool=pool,
+        reader=reader,
         register_pool=register_pool,
         jobs_pool=jobs_pool,
         reading=reading,
@@ -233,6 +240,15 @@ async def _open_records(
         await refuse_strong_role(connection)
     office = Office(controller=settings.controller.name, register=register_map.name)
     return Reading(usage=pool, app=app, office=office, log_id=log_id, limit=settings.usage.looks_per_minute)
+
+
+async def _open_reader(installation: Installation, database_url: str) -> Pool:
+    """Open what the console's pages read with: a small pool of a role that may look at everything and change nothing."""
+    address = with_user(database_url, "ecluse_reader")
+    pool = await open_pool(address, installation.passwords("reader"), size=READER_POOL, name="reader", read_only=True)
+    async with _checking(pool) as connection:
+        await refuse_strong_role(connection)
+    return pool
 
 
 async def _start_workers(
