@@ -31,7 +31,9 @@ async def test_look_when_a_page_is_bad_then_found(browser: Browser) -> None:
 async def test_watch_when_a_page_misbehaves_then_kept(browser: Browser) -> None:
     """A dialog, a script's exception and an error in the console are kept, and end a test."""
     async with somebody(browser, "http://localhost") as person:
-        await person.page.set_content("<script>alert(1); console.error('x'); setTimeout(() => { document.title = 'z'; throw new Error('y') })</script>")
+        await person.page.set_content(
+            "<script>alert(1); console.error('x'); setTimeout(() => { document.title = 'z'; throw new Error('y') })</script>"
+        )
         await person.page.wait_for_function("document.title === 'z'")
         found, person.faults = list(person.faults), []
     assert sorted(fault.partition(":")[0] for fault in found) == ["console", "dialog", "script"]
