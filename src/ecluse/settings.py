@@ -166,10 +166,12 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One installation.
 
-    ``public_url``: what clients call (token audience and DPoP ``htu``); ``metrics``: where they are served, ``host:port``, empty: nowhere.
+    ``public_url``: what clients call (token audience and DPoP ``htu``); ``pages_url``: what people open, empty: the same; ``metrics``: where they are
+    served, ``host:port``, empty: nowhere.
     """
 
     public_url: str = "http://127.0.0.1:8080"
+    pages_url: str = ""
     host: str = "127.0.0.1"
     port: int = 8080
     metrics: str = ""
@@ -188,6 +190,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def zone(self) -> ZoneInfo:
         """Return the controller's time zone."""
         return ZoneInfo(self.controller.timezone)
+
+    @property
+    def pages(self) -> str:
+        """Return the pages' own address: scheme, host and port."""
+        parts = urlsplit(self.pages_url or self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
@@ -309,6 +317,7 @@ _LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?"
 _MAIL_ADDRESS: Final = re.compile(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@{_LABEL}(\.{_LABEL})*")
 _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "ECLUSE_PUBLIC_URL": ("public_url",),
+    "ECLUSE_PAGES_URL": ("pages_url",),
     "ECLUSE_HOST": ("host",),
     "ECLUSE_PORT": ("port",),
     "ECLUSE_DATABASE_URL": ("database", "url"),
@@ -349,11 +358,26 @@ def load(folder: Path, options: Mapping[str, object], environment: Mapping[str, 
         raise ConfigurationError("controller.timezone", "no such time zone", "Use an IANA name such as Europe/Paris") from bad
     if not _is_address(settings.public_url) or settings.public_url.endswith("/"):
         raise ConfigurationError("public_url", "it must begin with http:// or https:// and end without a slash", "Mend it")
+    _refuse_pages(settings.pages_url)
     _refuse_anchor(settings.ledger)
     _refuse_limits(settings.ledger)
     _refuse_odd_places(settings)
     _refuse_mail(settings.mail)
     return Installation(folder=folder, settings=settings)
+
+
+def _refuse_pages(url: str) -> None:
+    """Refuse an address of the pages that browsers keep no passkey for: a path, or plain http elsewhere than on this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    plain = url.isascii() and url.isprintable() and not any(sign in url for sign in " ?#@\\")
+    safe = bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in _THIS_MACHINE))
+    if url and not (plain and safe and parts.path == ""):
+        why = "it is not https://host[:port] (http for this machine only)"
+        raise ConfigurationError("pages_url", why, 'Write "https://ecluse.agency.example" or leave it out: it is public_url then')
 
 
 def _refuse_anchor(ledger: Ledger) -> None:

@@ -14,6 +14,13 @@ IdentityError
 │   └── TokenExpired         it was one, and its time is over
 ├── ClientUnknown            registering: no such client, key or processor
 ├── ClientStopped            a known client that may not act now: suspended, or its key revoked
+├── SignInRefused            a person at a page
+│   ├── LinkClosed           a one-time link that is used, expired, unknown, or waits for a second person
+│   ├── ChallengeSpent       not asked for, too late, or answered before
+│   ├── PasskeyUnknown       no passkey of ours, or of an account that may not sign in now
+│   ├── PasskeyRefused       its answer does not verify
+│   └── DeskKeyMissing       an agent's browser without a key of its own
+├── AccountRefused           a change of accounts that the rules do not allow
 └── ClientAuthInvalid        a client assertion (RFC 7523); OAuth error ``invalid_client``
     ├── AssertionMalformed   not one well-formed assertion
     ├── AssertionRefused     signed by no registered key, or for another server or client
@@ -159,3 +166,45 @@ class ClientStopped(IdentityError):
     """The client is suspended, or its key is revoked."""
 
     code = "suspended"
+
+
+class SignInRefused(IdentityError):
+    """You could not be signed in."""
+
+    code = "sign-in-refused"
+
+
+class LinkClosed(SignInRefused):
+    """This link was used already, has expired, or waits for a second administrator."""
+
+    code = "link-closed"
+
+
+class ChallengeSpent(SignInRefused):
+    """This took too long, or was answered already: begin again."""
+
+    code = "challenge-spent"
+
+
+class PasskeyUnknown(SignInRefused):
+    """No account that may sign in now has this passkey."""
+
+    code = "passkey-unknown"
+
+
+class PasskeyRefused(SignInRefused):
+    """The passkey's answer could not be accepted."""
+
+    code = "passkey-refused"
+
+
+class DeskKeyMissing(SignInRefused):
+    """This browser could not keep a key of its own, which the desk needs."""
+
+    code = "desk-key-missing"
+
+
+class AccountRefused(IdentityError):
+    """This change of an account is not allowed."""
+
+    code = "account-refused"

@@ -36,8 +36,8 @@ create table ecluse.passkey (
 comment on table ecluse.passkey is 'Public halves of passkeys (WebAuthn). Added and revoked by sealed control entries.';
 comment on column ecluse.passkey.agent_id is 'staff: whose it is; retention: while the contract runs, then 12 months';
 comment on column ecluse.passkey.officer_id is 'staff: whose it is; retention: while the account is open, then 12 months';
-comment on column ecluse.passkey.label is 'staff: how its holder calls it; retention: until 12 months after it is revoked';
-comment on column ecluse.passkey.used_at is 'staff: when it was used last; retention: until 12 months after it is revoked';
+comment on column ecluse.passkey.label is 'staff: how its holder calls it; retention: until 12 months after it is revoked or the account closed';
+comment on column ecluse.passkey.used_at is 'staff: when it was used last; retention: until 12 months after it is revoked or the account closed';
 create index passkey_officer_ix on ecluse.passkey (officer_id) where officer_id is not null;
 create index passkey_agent_ix on ecluse.passkey (agent_id) where agent_id is not null;
 
@@ -219,7 +219,8 @@ begin
   delete from ecluse.sign_in s where s.cookie_sha256 in (select x.cookie_sha256 from ecluse.sign_in x where x.ends_at <= t - interval '6 months' limit 2000);
   get diagnostics gone = row_count; most := greatest(most, gone);
   update ecluse.officer o set name = '', name_salt = '' where o.closed_at <= t - interval '12 months' and o.name <> '';
-  update ecluse.passkey k set label = '', used_at = null where k.revoked_at <= t - interval '12 months' and (k.label <> '' or k.used_at is not null);
+  update ecluse.passkey k set label = '', used_at = null where (k.label <> '' or k.used_at is not null) and least(
+    k.revoked_at, (select o.closed_at from ecluse.officer o where o.id = k.officer_id)) <= t - interval '12 months';
   return most;
 end $$;
 -- migrate: rollback

@@ -39,6 +39,8 @@ from ecluse.evidence.vault import KEY_FILE as EVIDENCE_KEY
 from ecluse.evidence.vault import Vault
 from ecluse.flows.service import keep_folding
 from ecluse.identity import PrivateKey, ProofChecker, PublicKey, server_metadata
+from ecluse.identity.accounts import keep_people
+from ecluse.identity.passkeys import Site, site_of
 from ecluse.install import LOG_ID, authority_of, signer_of
 from ecluse.ledger.anchor import Anchoring
 from ecluse.ledger.erase import Eraser
@@ -67,6 +69,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One serving process. ``attributes``: the register's attributes and their types.
 
     ``reader``: a pool that reads everything and changes nothing, for the console's pages.
+    ``desk_proofs``, ``site``: the pages' own address, for proofs of desk keys and for passkeys.
 
     ``log_id``, ``origin``: the log that it writes, found at its start. ``logs``, ``origins``: the number by name, and the origin by number, of every log that
     it serves, those that were succeeded too.
@@ -84,6 +87,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     door: Door
     vault: Vault
     proofs: ProofChecker
+    desk_proofs: ProofChecker
+    site: Site
     tokens: LiveTokenKeys
     webhook_key: PublicKey
     origin: str
@@ -177,6 +182,8 @@ async def _build(installation: Installation, database_url: str, register_url: st
         door=door,
         vault=vault,
         proofs=ProofChecker(settings.public_url),
+        desk_proofs=ProofChecker(settings.pages),
+        site=site_of(settings.pages, settings.controller.name),
         tokens=tokens,
         webhook_key=webhook_key.public,
         origin=log["origin"],
@@ -283,6 +290,7 @@ async def _start_workers(
         asyncio.create_task(_note_floods(pool, log["id"], stop)),
         asyncio.create_task(keep_house(pool, log["id"], stop)),
         asyncio.create_task(keep_folding(pool, stop)),
+        asyncio.create_task(keep_people(pool, stop)),
     )
     return pool, witnesses, workers
 
