@@ -244,8 +244,8 @@ async def test_challenge_when_answered_twice_or_late_or_elsewhere_then_spent(age
             await finish_sign_in(office.pool, SITE, log_id=1, answer=answer, desk_key=None, cookie=None)
         theirs = await office.enter(other)
         step_up = await begin_step_up(office.pool, SITE, entered.signed)
+        again = msgspec.convert(device.get(step_up, origin=SITE.origin), Assertion)
         with pytest.raises(ChallengeSpent):  # a step-up is no sign-in
-            again = msgspec.convert(device.get(step_up, origin=SITE.origin), Assertion)
             await finish_sign_in(office.pool, SITE, log_id=1, answer=again, desk_key=None, cookie=None)
         sign_in = await begin_sign_in(office.pool, SITE)
         with pytest.raises(ChallengeSpent):  # a sign-in is no step-up
@@ -331,6 +331,8 @@ async def test_sign_in_when_idle_or_long_then_over(agency: Agency) -> None:
         await agency.reset_clock()
         idle = await office.enter(await office.enrolled(await office.officer()))
         await agency.set_clock_offset(agency.offset + 14.9 * MINUTE)
+        assert await resolve(office.pool, idle.cookie, seen=False) == idle.signed
+        (before,) = await agency.fetch("select seen_at from ecluse.sign_in where id = $1", idle.signed.sign_in)
         assert await office.who(idle) is not None
         (seen,) = await agency.fetch("select seen_at from ecluse.sign_in where id = $1", idle.signed.sign_in)
         await office.who(idle)
@@ -338,7 +340,7 @@ async def test_sign_in_when_idle_or_long_then_over(agency: Agency) -> None:
         await agency.set_clock_offset(agency.offset + 30 * MINUTE)
         assert await office.who(idle) is None
         await agency.reset_clock()
-    assert seen["seen_at"] == again["seen_at"] > idle.signed.started_at
+    assert seen["seen_at"] == again["seen_at"] > before["seen_at"] == idle.signed.started_at
 
 
 async def test_cookie_when_the_browser_brought_one_then_another_and_the_old_one_ends(agency: Agency) -> None:

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 from asyncpg import Record
 
-from ecluse.db import Pool
+from ecluse.db import Connection, Pool
 from ecluse.identity import store
 from ecluse.identity.compact import Malformed, pack, unpack
 from ecluse.identity.errors import ChallengeSpent, ClientUnknown, DeskKeyMissing, LinkClosed, PasskeyRefused, PasskeyUnknown
@@ -232,10 +232,13 @@ async def _used(pool: Pool, site: Site, answer: Assertion, purpose: str, bound_t
 
 
 # ── who is there, and who goes ───────────────────────────────────────────────────────────────────────────────────────────────
-async def resolve(pool: Pool, cookie: str) -> Signed | None:
-    """Say who a cookie stands for now; None: nobody, whatever the reason. One statement."""
+async def resolve(connection: Connection | Pool, cookie: str, *, seen: bool = True) -> Signed | None:
+    """Say who a cookie stands for now; None: nobody, whatever the reason. One statement.
+
+    ``seen``: it is the person's own doing, and counts against idleness; a stream that only looks whether they are still there says False.
+    """
     digest = _digest(cookie)
-    row = await pool.fetchrow(store.RESOLVE, digest, IDLE) if digest is not None else None
+    row = await connection.fetchrow(store.RESOLVE, digest, IDLE, seen) if digest is not None else None
     return _signed(dict(row)) if row is not None else None
 
 

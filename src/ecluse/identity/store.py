@@ -79,7 +79,7 @@ live as materialized (
     and (a.id is null or not {_SUSPENDED.format(client="s.client_id")})
 ), seen as (
   update ecluse.sign_in s set seen_at = l.t from live l
-  where s.cookie_sha256 = l.cookie_sha256 and s.ended_at is null and s.seen_at <= l.t - interval '1 minute'
+  where $3::boolean and s.cookie_sha256 = l.cookie_sha256 and s.ended_at is null and s.seen_at <= l.t - interval '1 minute'
 )
 select id, officer_id, agent_id, client_id, thumbprint, started_at, ends_at, stepped_up_at, name, roles, processor_id from live
 """  # noqa: S608 - our own constant
