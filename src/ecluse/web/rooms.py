@@ -13,7 +13,7 @@ HANDLERS: Final[list[Any]] = [
 ]
 ABOUT: Final[Mapping[Room, About]] = {
     Room.SIGN_IN: About(home="/sign-in"),
-    Room.CONSOLE: About(home="/console"),
-    Room.DESK: About(home="/desk"),
-    Room.MY_DATA: About(home="/my-data"),
+    Room.CONSOLE: About(home="/console", help="/console/help"),
+    Room.DESK: About(home="/desk", help="/desk/help"),
+    Room.MY_DATA: About(home="/my-data", help="/my-data/help"),
 }

@@ -8,5 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from ecluse.web.pages import assets
+from ecluse.web.pages import help as help_pages
 
-HANDLERS: Final = [*assets.HANDLERS]
+HANDLERS: Final = [*assets.HANDLERS, *help_pages.HANDLERS]

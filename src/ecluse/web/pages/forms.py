@@ -181,7 +181,8 @@ def _say(kind: type, why: str, tongue: Tongue) -> str:
     if limit is not None:
         length, sign, count = limit.groups()
         least, most = (_SHORT, _LONG) if length else (_LOW, _HIGH)
-        return tongue.say(least if sign == ">=" else most, count=count)
+        bound = least if sign == ">=" else most
+        return tongue.say(bound, count=count)
     if kind in _FAULTS:
         return tongue.say(_FAULTS[kind])
     return tongue.say(_CHOICE if issubclass(kind, Enum) or kind in {list, tuple, frozenset, _OneOf} else _OTHER)

@@ -77,6 +77,7 @@
   // ── shortcuts, for those who turned them on in the help (WCAG 2.1.4: a single key acts only then) ──
   const KEPT = "ecluse-shortcuts";
   const on = () => { try { return localStorage.getItem(KEPT) === "on"; } catch { return false; } };
+  for (const place of document.querySelectorAll("[data-needs-script]")) place.hidden = false;
   const box = document.querySelector("[data-shortcuts]");
   if (box) {
     box.checked = on();
@@ -86,7 +87,7 @@
   document.addEventListener("keydown", (event) => {
     if (!on() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target instanceof Element && event.target.closest("input, select, textarea, [contenteditable]")) return;
-    if (event.key === "?") { document.querySelector("[data-help]")?.click(); } else if (event.key === "/") {
+    if (event.key === "?") { document.querySelector(".foot a")?.click(); } else if (event.key === "/") {
       const search = document.querySelector("[data-search], input[type=search]");
       if (search) { event.preventDefault(); search.focus(); }
     } else if (before === "g" && /^[1-9]$/.test(event.key)) {
