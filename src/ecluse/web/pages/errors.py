@@ -9,14 +9,8 @@ EcluseError
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
-
 from ecluse.errors import EcluseError
 from ecluse.identity.people import Act
-
-FRESH: Final = timedelta(minutes=5)
-"""How long a passkey's use counts as just now."""
 
 
 class SignInNeeded(EcluseError):

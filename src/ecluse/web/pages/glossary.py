@@ -58,7 +58,7 @@ WORDS: Final = (
          N_("The file that says which data a contractor gets, for what, when and how often. It is the rule itself: what it does not name is not shown.")),
     Word("clause", N_("Clause"), N_("An obligation that the law wants in the contract (Art. 28 GDPR). While one is missing the gate stays frozen.")),
     Word("evidence", N_("Evidence"),
-         N_("A document that shows that a contractor keeps its word: an audit, a penetration test. It counts once a person has accepted it, until it is too old.")),
+         N_("A document that shows that a contractor keeps its word: an audit, a test. It counts once a person has accepted it, until it is too old.")),
     Word("finding", N_("Finding"), N_("Something to be mended that a document or an audit brought up, with the day by which it has to be done.")),
     Word("questionnaire", N_("Questionnaire"), N_("Questions about security that a contractor answers behind a link of its own.")),
     Word("hold", N_("Hold"), N_("An order that suspends or freezes somebody, or keeps data for a court, from a time until a time. It takes effect at once.")),

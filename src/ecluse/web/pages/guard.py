@@ -9,16 +9,17 @@ What fails is a page that says what to do: `refusals`. Nothing of a body is read
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
 from ecluse import clock
-from ecluse.db import LOST, Connection, DatabaseUnavailable
+from ecluse.db import LOST, DatabaseUnavailable
 from ecluse.identity.people import MAY, Act, Signed
+from ecluse.identity.sign_in import FRESH, resolve
 from ecluse.web.gateway import Gateway, HttpRequest
-from ecluse.web.pages.errors import FRESH, NotAllowed, SignInNeeded, StepUpNeeded
+from ecluse.web.pages.errors import NotAllowed, SignInNeeded, StepUpNeeded
+from ecluse.web.pages.frame import is_partial
 
-__all__ = ["COOKIE", "FRESH", "NotAllowed", "SignInNeeded", "StepUpNeeded", "agent", "officer", "whoever"]
+__all__ = ["COOKIE", "FRESH", "NotAllowed", "SignInNeeded", "StepUpNeeded", "agent", "officer", "still", "whoever"]
 
 COOKIE: Final = "__Host-ecluse"
 _MOST_COOKIE: Final = 200
@@ -46,18 +47,23 @@ async def agent(request: HttpRequest, gateway: Gateway) -> Signed:
     return signed
 
 
-async def whoever(request: HttpRequest, gateway: Gateway) -> Signed | None:
-    """Return who is signed in, if anybody. One query; none without a cookie."""
+async def still(request: HttpRequest, gateway: Gateway) -> bool:
+    """Tell whether the sign-in that a stream was opened under still stands."""
+    return await whoever(request, gateway, seen=False) is not None
+
+
+async def whoever(request: HttpRequest, gateway: Gateway, *, seen: bool | None = None) -> Signed | None:
+    """Return who is signed in, if anybody. One query; none without a cookie.
+
+    ``seen``: whether it counts as a sign of life; None: yes, but for what an open page asks by itself (a part, by GET): that keeps nobody signed in.
+    """
+    if seen is None:
+        seen = request.method != "GET" or not is_partial(request)
     secret = request.cookies.get(COOKIE, "")
     if not secret or len(secret) > _MOST_COOKIE:
         return None
     try:
         async with gateway.pool.acquire() as connection:
-            return await _resolve(connection, secret)
+            return await resolve(connection, secret, seen=seen)
     except LOST as lost:
         raise DatabaseUnavailable("who is signed in could not be asked") from lost
-
-
-async def _resolve(connection: Connection, secret: str) -> Signed | None:
-    found: Signed | None = await import_module("ecluse.identity.sign_in").resolve(connection, secret)
-    return found

@@ -17,8 +17,9 @@ from litestar.exceptions import HTTPException
 
 from ecluse import clock
 from ecluse.identity.people import MAY
+from ecluse.identity.sign_in import FRESH
 from ecluse.web.gateway import Gateway, HttpRequest
-from ecluse.web.pages.errors import FRESH, FormUnreadable, NotAllowed, SignInNeeded, StepUpNeeded
+from ecluse.web.pages.errors import FormUnreadable, NotAllowed, SignInNeeded, StepUpNeeded
 from ecluse.web.pages.frame import Place, about_of, is_partial, own_path, path_of, render
 from ecluse.web.pages.language import N_, Tongue, choose, tongue_of
 from ecluse.web.pages.model import LABELS, About, Room
