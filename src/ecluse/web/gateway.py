@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -68,7 +69,7 @@ HttpRequest: TypeAlias = Request[Any, Any, Any]
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """One serving process. ``attributes``: the register's attributes and their types.
 
-    ``reader``: a pool that reads everything and changes nothing, for the console's pages.
+    ``reader``: a pool that reads everything and changes nothing, for the console's pages. ``folder``: of the installation, for what papers say beside it.
     ``desk_proofs``, ``site``: the pages' own address, for proofs of desk keys and for passkeys.
 
     ``log_id``, ``origin``: the log that it writes, found at its start. ``logs``, ``origins``: the number by name, and the origin by number, of every log that
@@ -76,6 +77,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     settings: Settings
+    folder: Path
     pool: Pool
     reader: Pool
     register_pool: Pool
@@ -171,6 +173,7 @@ async def _build(installation: Installation, database_url: str, register_url: st
     jobs_pool, witnesses, workers = await _start_workers(installation, database_url, log, webhook_key, attributes, stop)
     return Gateway(
         settings=settings,
+        folder=installation.folder,
         pool=pool,
         reader=reader,
         register_pool=register_pool,

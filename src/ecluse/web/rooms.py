@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ecluse.web import pages
+from ecluse.web import console, pages
 from ecluse.web.pages.model import About, Room
 
 HANDLERS: Final[list[Any]] = [
     *pages.HANDLERS,
+    *console.HANDLERS,
 ]
 ABOUT: Final[Mapping[Room, About]] = {
     Room.SIGN_IN: About(home="/sign-in"),
-    Room.CONSOLE: About(home="/console", help="/console/help"),
+    Room.CONSOLE: console.ABOUT,
     Room.DESK: About(home="/desk", help="/desk/help"),
     Room.MY_DATA: About(home="/my-data", help="/my-data/help"),
 }

@@ -18,7 +18,18 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter, QueryParameter
 
 from ecluse.contracts import EvidenceKind
-from ecluse.evidence import Evidence, EvidenceBroken, EvidenceRefused, EvidenceUnknown, MediaType, Submission, TooManyWaiting, foresee, service
+from ecluse.evidence import (
+    Evidence,
+    EvidenceBroken,
+    EvidenceRefused,
+    EvidenceUnknown,
+    MediaType,
+    NamedSubProcessor,
+    Submission,
+    TooManyWaiting,
+    foresee,
+    service,
+)
 from ecluse.evidence.model import MOST_BYTES
 from ecluse.evidence.parse import read_table
 from ecluse.identity.people import Act
@@ -30,12 +41,13 @@ from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.state import PAGE, acting, console_of, reading
 from ecluse.web.console.words import kind_name
 from ecluse.web.gateway import Gateway, HttpRequest, Served
-from ecluse.web.pages.frame import Filled, N_, Room, Signed, Tongue, Upload, form, page, tongue_of
+from ecluse.web.pages.frame import N_, Filled, Room, Signed, Tongue, Upload, form, page, tongue_of
 from ecluse.web.pages.guard import officer
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from ecluse.db import Connection
     from ecluse.web.console.governed import Governed
 
 MOST_BODY: Final = MOST_BYTES + 1024 * 1024
@@ -139,7 +151,13 @@ class DocumentPage(msgspec.Struct, frozen=True, kw_only=True):
 def document_line(row: asyncpg.Record, tongue: Tongue, name: str = "") -> DocumentLine:
     """Show a document in a list."""
     state = (
-        "rejected" if row.get("rejected_at") else "withdrawn" if row.get("withdrawn_at") else "accepted" if row.get("accepted_at") else "submitted"
+        "rejected"
+        if row.get("rejected_at")
+        else "withdrawn"
+        if row.get("withdrawn_at")
+        else "accepted"
+        if row.get("accepted_at")
+        else "submitted"
     )
     return DocumentLine(
         id=row["id"], processor=name, kind=kind_name(row["kind"], tongue), title=row["title"], issuer=row.get("issuer") or "", state=state,
@@ -201,7 +219,9 @@ async def _documents(
         required=tuple(kind_name(each.kind, tongue) for each in contract.evidence_required) if contract else (),
         sites=tuple(contract.sites) if contract else (), form=shown or Form(),
     )  # fmt: skip
-    return page(request, gateway, "console/documents.html", context, signed=signed, room=Room.CONSOLE, here="processors", status=status)
+    return page(
+        request, gateway, "console/documents.html", context, signed=signed, room=Room.CONSOLE, here="processors", status=status
+    )
 
 
 # ── handing in ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,9 +263,11 @@ async def _keep(gateway: Gateway, signed: Signed, one: Governed, filled: Filled[
     if wanted is None:
         filled.faults.setdefault("document", filled.tongue.say(N_("Choose the file once more: a browser does not keep it.")))
         return None
-    period = (wanted.period_from, wanted.period_until) if wanted.period_from is not None and wanted.period_until is not None else None
+    period = (
+        (wanted.period_from, wanted.period_until) if wanted.period_from is not None and wanted.period_until is not None else None
+    )
     try:
-        rows = ()
+        rows: tuple[NamedSubProcessor, ...] = ()
         if wanted.kind is EvidenceKind.SUB_PROCESSOR_LIST:
             # NOTE(why): a large file is taken apart in a thread, or every decision of this process would wait for it.
             rows = await asyncio.to_thread(read_table, wanted.document.content)
@@ -285,15 +307,21 @@ async def _document(
         who = await names_of(connection, [found.submitted_by, found.accepted_by, found.rejected_by, found.withdrawn_by])
         foreseen = None
         if found.state.value == "submitted":
-            foreseen = await look_ahead(connection, gateway, found.processor, lambda standing, at: foresee.if_accepted(standing, found, at), tongue)
+            foreseen = await look_ahead(
+                connection, gateway, found.processor, lambda standing, at: foresee.if_accepted(standing, found, at), tongue
+            )
         elif found.state.value == "accepted":
-            foreseen = await look_ahead(connection, gateway, found.processor, lambda standing, at: foresee.if_withdrawn(standing, id, at), tongue)
+            foreseen = await look_ahead(
+                connection, gateway, found.processor, lambda standing, at: foresee.if_withdrawn(standing, id, at), tongue
+            )
     one = everybody.processors.get(found.processor)
     context = make_document(found, one.name if one else found.processor, who, signed, foreseen, tongue, filled_again(filled))
-    return page(request, gateway, "console/document.html", context, signed=signed, room=Room.CONSOLE, here="evidence", status=status)
+    return page(
+        request, gateway, "console/document.html", context, signed=signed, room=Room.CONSOLE, here="evidence", status=status
+    )
 
 
-async def _found(connection: Any, id: str) -> Evidence:  # noqa: ANN401 - a connection
+async def _found(connection: Connection, id: str) -> Evidence:
     """Return a document. Raises `NotFoundException`."""
     try:
         return await service.evidence_of(connection, id)
@@ -315,7 +343,9 @@ async def document_file(request: HttpRequest, gateway: Served, id: EvidenceId) -
 def attachment(content: bytes, media_type: str, name: str) -> Response[bytes]:
     """Answer with a file to be saved. ``name``: of ours; what is no letter, digit, dot or dash is not in it."""
     plain = re.sub(r"[^a-zA-Z0-9._-]", "-", name)[:150]
-    return Response(content=content, media_type=media_type, headers=_SAFE | {"content-disposition": f'attachment; filename="{plain}"'})
+    return Response(
+        content=content, media_type=media_type, headers=_SAFE | {"content-disposition": f'attachment; filename="{plain}"'}
+    )
 
 
 class WhyForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -341,7 +371,9 @@ async def accept(request: HttpRequest, gateway: Served, id: EvidenceId) -> Respo
         put_faults(filled, refused.faults, ("accept",))
         return await _document(request, gateway, signed, id, filled=filled, status=422)
     except EvidenceBroken:
-        filled.fault("accept", N_("What is kept is not what was handed in, so it is not accepted. Call whoever runs this gateway."))
+        filled.fault(
+            "accept", N_("What is kept is not what was handed in, so it is not accepted. Call whoever runs this gateway.")
+        )
         return await _document(request, gateway, signed, id, filled=filled, status=422)
     except EvidenceUnknown:
         filled.fault("accept", N_("Somebody else decided on this document meanwhile: look at it again."))

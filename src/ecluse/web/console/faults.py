@@ -22,17 +22,27 @@ _SAID: Final[Mapping[str, str]] = {
     "it is empty, or not a plain text": _PLAIN,
     "it is not a plain text": _PLAIN,
     "it is not a kind of evidence": N_("Choose one of the list."),
-    "a list of sub-processors has no rows": N_("No rows can be read. Hand in a CSV or XLSX file with the columns name, address, contact, country, role."),
+    "a list of sub-processors has no rows": N_(
+        "No rows can be read. Hand in a CSV or XLSX file with the columns name, address, contact, country, role."
+    ),
     "only a list of sub-processors has rows": N_("Only a list of sub-processors has rows. Choose that kind."),
     "the day is still to come": N_("The day is still to come. Write the day on which it was made or last reviewed."),
     "the day is before 2000": N_("The day is before 2000. Write the right one."),
-    "the day is before reviewed_on": N_("The document would end before it was made. Write its own last day, or leave this empty."),
+    "the day is before reviewed_on": N_(
+        "The document would end before it was made. Write its own last day, or leave this empty."
+    ),
     "its last day is before its first": N_("The last day is before the first."),
-    "this processor has no such document": N_("This processor has no such document. Write the number (evd_…) of the document that it prolongs."),
+    "this processor has no such document": N_(
+        "This processor has no such document. Write the number (evd_…) of the document that it prolongs."
+    ),
     "that document is of another kind": N_("That document is of another kind: a bridge letter prolongs one of its own kind."),
     "that document was": N_("That document does not count any more. Hand in a new one."),
-    "that document is a bridge letter": N_("That document is a bridge letter itself. Hand in a new document: three months is the most."),
-    "the document that it bridges": N_("The document that it prolongs does not count. Accept that one first, or reject this one."),
+    "that document is a bridge letter": N_(
+        "That document is a bridge letter itself. Hand in a new document: three months is the most."
+    ),
+    "the document that it bridges": N_(
+        "The document that it prolongs does not count. Accept that one first, or reject this one."
+    ),
     "the contract has no such site": N_("The contract has no such site. Choose of the list, or none for all."),
     "a site stands twice": N_("A site stands twice. Choose each once."),
     "it is empty": N_("The file is empty. Choose one that holds something."),
@@ -66,7 +76,9 @@ _SAID: Final[Mapping[str, str]] = {
     "it is not a country code": N_("A country is two capital letters, such as FR."),
     "there are more than": N_("The list has too many rows."),
     "it stands twice": N_("A sub-processor stands twice. Write each once."),
-    "a finding of severity": N_("That is too late for how bad it is: critical within 30 days, high within 90, any within a year."),
+    "a finding of severity": N_(
+        "That is too late for how bad it is: critical within 30 days, high within 90, any within a year."
+    ),
     "it is not 1 to": N_("Choose 1 to 72 hours. Settle the matter itself if it takes longer."),
     "they are not 1 to": N_("Choose at least one reason."),
     "what the contract itself lacks": N_("What the contract itself lacks cannot be lifted. Apply a version that has it."),

@@ -24,7 +24,7 @@ from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.state import PAGE, acting, console_of, reading
 from ecluse.web.console.words import SEVERITIES, SOURCES
 from ecluse.web.gateway import Gateway, HttpRequest, Served
-from ecluse.web.pages.frame import Filled, N_, Room, Signed, form, page, tongue_of
+from ecluse.web.pages.frame import N_, Filled, Room, Signed, form, page, tongue_of
 from ecluse.web.pages.guard import officer
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ def _new(
         processor=one.id, name=one.name, severities=tuple(SEVERITIES.items()), sources=tuple(SOURCES.items()),
         most_days=tuple((SEVERITIES[each.value], days) for each, days in MOST_DAYS.items()), form=filled_again(filled),
     )  # fmt: skip
-    return page(request, gateway, "console/finding_new.html", context, signed=signed, room=Room.CONSOLE, here="findings", status=status)
+    return page(
+        request, gateway, "console/finding_new.html", context, signed=signed, room=Room.CONSOLE, here="findings", status=status
+    )
 
 
 @post("/console/processors/{id:str}/findings", include_in_schema=False, status_code=200)
@@ -203,11 +205,15 @@ async def _finding(
         who = await names_of(connection, [found.opened_by, found.closed_by])
         foreseen = None
         if found.closed_at is None:
-            foreseen = await look_ahead(connection, gateway, found.processor, lambda standing, at: foresee.if_closed(standing, id, at), tongue)
+            foreseen = await look_ahead(
+                connection, gateway, found.processor, lambda standing, at: foresee.if_closed(standing, id, at), tongue
+            )
     one = everybody.processors.get(found.processor)
     today = instant.at.astimezone(gateway.settings.zone).date()
     context = make_finding(found, one.name if one else found.processor, who, signed, foreseen, today, filled_again(filled))
-    return page(request, gateway, "console/finding.html", context, signed=signed, room=Room.CONSOLE, here="findings", status=status)
+    return page(
+        request, gateway, "console/finding.html", context, signed=signed, room=Room.CONSOLE, here="findings", status=status
+    )
 
 
 class CloseForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +231,9 @@ async def close_finding(request: HttpRequest, gateway: Served, id: FindingId) ->
         return await _finding(request, gateway, signed, id, filled=filled, status=422)
     try:
         async with acting(gateway) as connection:
-            sealed = await service.close_finding(connection, id, log_id=gateway.log_id, closing=filled.value.closing, actor=signed.person)
+            sealed = await service.close_finding(
+                connection, id, log_id=gateway.log_id, closing=filled.value.closing, actor=signed.person
+            )
     except EvidenceRefused as refused:
         put_faults(filled, refused.faults, ("closing",))
         return await _finding(request, gateway, signed, id, filled=filled, status=422)

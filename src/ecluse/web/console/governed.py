@@ -58,6 +58,14 @@ async def row_of(connection: Connection, name: str, *values: object) -> asyncpg.
     return await connection.fetchrow(statement(name), *values)
 
 
+async def there(connection: Connection, name: str, *values: object) -> asyncpg.Record:
+    """Run a named statement that always answers a row."""
+    row = await connection.fetchrow(statement(name), *values)
+    if row is None:
+        raise AssertionError("impossible: a log without a head")
+    return row
+
+
 class Instant(msgspec.Struct, frozen=True, kw_only=True):
     """The log's head and the database's clock."""
 
@@ -135,9 +143,7 @@ class Everybody(msgspec.Struct, frozen=True, kw_only=True):
 
     def held(self, processor: str, at: datetime) -> bool:
         """Tell whether a processor or its contract is stopped wholly at an instant."""
-        return any(
-            hold.scope in {"processor", "contract"} and hold.target == processor and hold.stops(at) for hold in self.holds
-        )
+        return any(hold.scope in {"processor", "contract"} and hold.target == processor and hold.stops(at) for hold in self.holds)
 
 
 class Register:
@@ -189,9 +195,7 @@ class Register:
 
 async def instant_of(connection: Connection, log_id: int) -> Instant:
     """Read the head and the clock."""
-    row = await row_of(connection, "instant", log_id)
-    if row is None:
-        raise AssertionError("impossible: a log without a head")
+    row = await there(connection, "instant", log_id)
     return Instant(size=row["size"], control_seq=row["control_seq"], last_at=row["last_at"], at=row["at"])
 
 

@@ -28,7 +28,7 @@ from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.state import acting, console_of, reading
 from ecluse.web.console.words import SCOPES
 from ecluse.web.gateway import Gateway, HttpRequest, Served
-from ecluse.web.pages.frame import Filled, N_, Room, Signed, form, page
+from ecluse.web.pages.frame import N_, Filled, Room, Signed, form, page
 from ecluse.web.pages.guard import officer
 
 if TYPE_CHECKING:

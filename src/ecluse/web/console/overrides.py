@@ -25,12 +25,13 @@ from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.state import PAGE, acting, console_of, reading
 from ecluse.web.console.words import Reason, reasons_of
 from ecluse.web.gateway import Gateway, HttpRequest, Served
-from ecluse.web.pages.frame import Filled, N_, Room, Signed, Tongue, form, page, tongue_of
+from ecluse.web.pages.frame import N_, Filled, Room, Signed, Tongue, form, page, tongue_of
 from ecluse.web.pages.guard import officer
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from ecluse.db import Connection
     from ecluse.web.console.governed import Governed
 
 OverrideId = Annotated[str, PathParameter(description="The override's id.")]
@@ -157,7 +158,9 @@ async def _new(
         processor=one.id, name=one.name, state=gate.state.value, freezing=reasons_of(freezing, one.id, tongue),
         others=reasons_of([code for code in gate.reasons if code not in freezing], one.id, tongue), most_hours=MOST_HOURS, form=filled_again(filled),
     )  # fmt: skip
-    return page(request, gateway, "console/override_new.html", context, signed=signed, room=Room.CONSOLE, here="overrides", status=status)
+    return page(
+        request, gateway, "console/override_new.html", context, signed=signed, room=Room.CONSOLE, here="overrides", status=status
+    )
 
 
 @post("/console/processors/{id:str}/overrides", include_in_schema=False, status_code=200)
@@ -201,12 +204,18 @@ async def _override(
         who = await names_of(connection, [found.asked_by, found.approved_by, found.revoked_by])
         foreseen = None
         if found.state == "asked":
-            foreseen = await look_ahead(connection, gateway, found.processor, lambda standing, at: foresee.if_approved(standing, found, at), tongue)
+            foreseen = await look_ahead(
+                connection, gateway, found.processor, lambda standing, at: foresee.if_approved(standing, found, at), tongue
+            )
         elif found.state == "in force":
-            foreseen = await look_ahead(connection, gateway, found.processor, lambda standing, at: foresee.if_revoked(standing, id, at), tongue)
+            foreseen = await look_ahead(
+                connection, gateway, found.processor, lambda standing, at: foresee.if_revoked(standing, id, at), tongue
+            )
     one = everybody.processors.get(found.processor)
     context = make_override(found, one.name if one else found.processor, who, signed, foreseen, tongue, filled_again(filled))
-    return page(request, gateway, "console/override.html", context, signed=signed, room=Room.CONSOLE, here="overrides", status=status)
+    return page(
+        request, gateway, "console/override.html", context, signed=signed, room=Room.CONSOLE, here="overrides", status=status
+    )
 
 
 class NoForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,7 +255,7 @@ async def revoke(request: HttpRequest, gateway: Served, id: OverrideId) -> Respo
     return done(f"/console/overrides/{id}", "override-revoked", sealed.index)
 
 
-async def _there(connection: Any, id: str) -> None:  # noqa: ANN401 - a connection
+async def _there(connection: Connection, id: str) -> None:
     """Refuse an override that is not there. Raises `NotFoundException`."""
     try:
         await service.override_of(connection, id)

@@ -37,7 +37,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):
-    """One processor's exposure: now, over the next 30 days, if the scheduling key were stolen too, and what it was given. ``ahead``: None without a contract."""
+    """One processor's exposure: now, over 30 days, with the scheduling key stolen too, and what it was given. ``ahead``: None without a contract."""
 
     now: Exposure
     month: Exposure

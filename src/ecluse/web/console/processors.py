@@ -15,12 +15,12 @@ from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter, QueryParameter
 
-from ecluse.contracts import Change, Contract, GateState, diff_contracts, duration_text
+from ecluse.contracts import Change, Contract, GateState, diff_contracts
 from ecluse.contracts.model import HOUSE_CLAUSES, REQUIRED_CLAUSES
 from ecluse.ids import is_name
 from ecluse.web.console.evidence import DocumentLine, document_line
 from ecluse.web.console.findings import FindingLine, finding_line
-from ecluse.web.console.governed import WORST, Everybody, Governed, row_of, rows_of
+from ecluse.web.console.governed import WORST, Everybody, Governed, rows_of
 from ecluse.web.console.holds import HoldLine, hold_line
 from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.overrides import OverrideLine, override_line
@@ -305,7 +305,8 @@ def make_coming(one: Governed, at: datetime, tongue: Tongue) -> tuple[Coming, ..
 def make_members(rows: Iterable[asyncpg.Record], stopped: Mapping[str, str]) -> tuple[Member, ...]:
     """Show agents. ``stopped``: the hold on each that is stopped, by id."""
     return tuple(
-        Member(id=row["id"], label=row["label"], role="", added_at=row["added_at"], hold=stopped.get(row["id"], "")) for row in rows
+        Member(id=row["id"], label=row["label"], role="", added_at=row["added_at"], hold=stopped.get(row["id"], ""))
+        for row in rows
     )
 
 
@@ -345,7 +346,9 @@ async def processor(request: HttpRequest, gateway: Served, id: Id) -> Response[s
         agents = await rows_of(connection, "agents_of", id)
         keys = await rows_of(connection, "keys_of", id)
         versions = await rows_of(connection, "versions_of", id)
-        who = await names_of(connection, [one.applied_by, *(row["applied_by"] for row in versions), *(hold.placed_by for hold in everybody.holds)])
+        who = await names_of(
+            connection, [one.applied_by, *(row["applied_by"] for row in versions), *(hold.placed_by for hold in everybody.holds)]
+        )
     at, gate = instant.at, one.gate(instant.at)
     mine = [hold for hold in everybody.holds if hold.processor == id]
     stopped = {hold.target: hold.id for hold in mine if hold.scope in {"agent", "client"} and hold.stops(at)}

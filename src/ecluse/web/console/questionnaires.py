@@ -1,4 +1,4 @@
-"""Questionnaires: send a processor the short one by a link that is shown once, see how far it is, read the answers, accept them, open the findings they propose.
+"""Questionnaires: send the short one by a link that is shown once, see how far it is, read and accept the answers, open the findings they propose.
 
 The link's secret stands on one page, once, and nowhere else: not in an address of ours, not in a cookie, not in the database.
 """
@@ -29,12 +29,13 @@ from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.state import PAGE, acting, console_of, reading
 from ecluse.web.console.words import SEVERITIES
 from ecluse.web.gateway import Gateway, HttpRequest, Served
-from ecluse.web.pages.frame import Filled, N_, Room, Signed, form, page
+from ecluse.web.pages.frame import N_, Filled, Room, Signed, form, page
 from ecluse.web.pages.guard import officer
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from ecluse.db import Connection
     from ecluse.evidence.questionnaire.service import Judged
     from ecluse.web.console.governed import Governed
 
@@ -158,7 +159,9 @@ def state_of(row: Mapping[str, Any] | asyncpg.Record, at: datetime) -> str:
     return "begun" if row["answered"] else "sent"
 
 
-def make_response(judged: Judged, name: str, who: Mapping[str, str], signed: Signed, at: datetime, today: date, shown: Form) -> ResponsePage:
+def make_response(
+    judged: Judged, name: str, who: Mapping[str, str], signed: Signed, at: datetime, today: date, shown: Form
+) -> ResponsePage:
     """Show a response with what it is worth."""
     one, scored, language = judged.response, judged.score, judged.response.language
     lines = tuple(
@@ -220,7 +223,16 @@ def _new(
         processor=one.id, name=one.name, title=f"{own.ref_id} v{own.version}", questions=sum(1 for _ in own.asked()), most_days=service.MOST_DAYS,
         languages=tuple((code, LANGUAGES[code]) for code in LANGUAGES if code in own.languages), form=filled_again(filled),
     )  # fmt: skip
-    return page(request, gateway, "console/questionnaire_new.html", context, signed=signed, room=Room.CONSOLE, here="questionnaires", status=status)
+    return page(
+        request,
+        gateway,
+        "console/questionnaire_new.html",
+        context,
+        signed=signed,
+        room=Room.CONSOLE,
+        here="questionnaires",
+        status=status,
+    )
 
 
 @post("/console/processors/{id:str}/questionnaires", include_in_schema=False, status_code=200)
@@ -242,7 +254,9 @@ async def send(request: HttpRequest, gateway: Served, id: ProcessorId) -> Respon
     context = SentPage(
         response=sent.response, processor=id, name=one.name, link=f"{gateway.settings.public_url}/questionnaire/{sent.secret}", expires_at=sent.expires_at,
     )  # fmt: skip
-    return page(request, gateway, "console/questionnaire_sent.html", context, signed=signed, room=Room.CONSOLE, here="questionnaires")
+    return page(
+        request, gateway, "console/questionnaire_sent.html", context, signed=signed, room=Room.CONSOLE, here="questionnaires"
+    )
 
 
 # ── one response ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,10 +278,12 @@ async def _response(
     name = one.name if one else judged.response.processor
     today = instant.at.astimezone(gateway.settings.zone).date()
     context = make_response(judged, name, who, signed, instant.at, today, filled_again(filled))
-    return page(request, gateway, "console/response.html", context, signed=signed, room=Room.CONSOLE, here="questionnaires", status=status)
+    return page(
+        request, gateway, "console/response.html", context, signed=signed, room=Room.CONSOLE, here="questionnaires", status=status
+    )
 
 
-async def _judged(connection: Any, id: str) -> Judged:  # noqa: ANN401 - a connection
+async def _judged(connection: Connection, id: str) -> Judged:
     """Return a response with its worth. Raises `NotFoundException`."""
     try:
         return await service.judge(connection, id)

@@ -81,7 +81,9 @@ class Tally:
             if row["event"] in GRANTS:
                 self._granted += row["times"]
             else:
-                self._refused[FLOOD if row["event"] == Event.REFUSALS_COUNTED else row["reason"] or "undetermined"] += row["times"]
+                self._refused[FLOOD if row["event"] == Event.REFUSALS_COUNTED else row["reason"] or "undetermined"] += row[
+                    "times"
+                ]
         self._next = past
 
     async def _catch_up(self, log_id: int, instant: Instant) -> None:

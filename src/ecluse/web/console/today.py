@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from litestar import Response, get
+from litestar.response import Stream
 
 from ecluse import clock
 from ecluse.contracts import GateState
+from ecluse.identity.people import Signed
+from ecluse.identity.sign_in import resolve
 from ecluse.ledger.policies import Overdue, overdue, read_standing
-from ecluse.web.console.governed import WORST, Everybody, Governed, Instant, row_of, rows_of, statement
-from ecluse.web.console.state import console_of, reading
+from ecluse.web.console.governed import WORST, Everybody, Governed, Instant, row_of, rows_of, statement, there
+from ecluse.web.console.state import acting, console_of, reading
 from ecluse.web.console.tally import Decided
 from ecluse.web.console.words import Reason, kind_name, reasons_of, refusal_name
 from ecluse.web.gateway import Gateway, HttpRequest, Served
 from ecluse.web.pages.frame import Room, Tongue, page, partial, tongue_of
-from ecluse.web.pages.guard import officer
+from ecluse.web.pages.guard import COOKIE, SignInNeeded, officer
+from ecluse.web.pages.live import stream
 
 if TYPE_CHECKING:
     import asyncpg
 
     from ecluse.db import Connection
+    from ecluse.ledger.policies import Standing
 
 MOST_GATES: Final = 8
 MOST_WAITING: Final = 50
@@ -135,7 +140,8 @@ class CountersPart(msgspec.Struct, frozen=True, kw_only=True):
 def make_figures(instant: Instant, decided: Decided, persons: Sequence[int], tongue: Tongue) -> Figures:
     """Put the counters together. ``persons``: of each processor that disclosed something today."""
     reasons = tuple(
-        Refused(code=code, what=refusal_name(code, tongue), times=times, href=f"/problems/{code}") for code, times in decided.reasons
+        Refused(code=code, what=refusal_name(code, tongue), times=times, href=f"/problems/{code}")
+        for code, times in decided.reasons
     )
     return Figures(
         at=instant.at, since=decided.since, granted=decided.granted, refused=decided.refused, reasons=reasons, persons=sum(persons),
@@ -164,7 +170,9 @@ def _line(one: Governed, state: str, reasons: tuple[Reason, ...], *, held: bool)
     )
 
 
-def make_waiting(found: dict[str, list[asyncpg.Record]], everybody: Everybody, undetermined: Any, tongue: Tongue) -> tuple[Waiting, ...]:  # noqa: ANN401 - a row, or none
+def make_waiting(
+    found: dict[str, list[asyncpg.Record]], everybody: Everybody, undetermined: asyncpg.Record | None, tongue: Tongue
+) -> tuple[Waiting, ...]:
     """Say what waits for somebody, what weighs most first; kinds of which nothing waits are left out."""
 
     def name(processor: str) -> str:
@@ -202,7 +210,13 @@ def make_waiting(found: dict[str, list[asyncpg.Record]], everybody: Everybody, u
         "emergency": "/console/emergencies", "finding": "/console/findings",
     }  # fmt: skip
     waiting = [
-        Waiting(key=key, count=min(len(items), MOST_WAITING), more=len(items) > MOST_WAITING, items=tuple(items[:_SHOWN]), href=hrefs[key])
+        Waiting(
+            key=key,
+            count=min(len(items), MOST_WAITING),
+            more=len(items) > MOST_WAITING,
+            items=tuple(items[:_SHOWN]),
+            href=hrefs[key],
+        )
         for key, items in lines.items()
         if items
     ]
@@ -216,7 +230,9 @@ def make_waiting(found: dict[str, list[asyncpg.Record]], everybody: Everybody, u
     return tuple(waiting)
 
 
-def make_health(row: Any, standing: Any, *, warn_after: timedelta, freeze_after: timedelta, here: datetime) -> Health:  # noqa: ANN401 - rows of the driver
+def make_health(
+    row: asyncpg.Record, standing: Standing, *, warn_after: timedelta, freeze_after: timedelta, here: datetime
+) -> Health:
     """Say how the ledger is. ``here``: this machine's clock."""
     state = overdue(standing.uncosigned_since, standing.at, warn_after=warn_after, freeze_after=freeze_after)
     cosigning = "none" if standing.quorum_since is None else "ok" if state is Overdue.NO else state.value
@@ -230,12 +246,12 @@ def make_health(row: Any, standing: Any, *, warn_after: timedelta, freeze_after:
 
 
 def make_today(
-    figures: Figures, waiting: tuple[Waiting, ...], counts: dict[str, int], lines: Sequence[GateLine], everybody: Everybody, *, persons_held: int, health: Health
+    figures: Figures, waiting: tuple[Waiting, ...], gates: tuple[dict[str, int], Sequence[GateLine]], everybody: Everybody, *, persons_held: int, health: Health
 ) -> TodayPage:  # fmt: skip
     """Put the first page together."""
     return TodayPage(
-        figures=figures, waiting=waiting, needs=sum(each.count for each in waiting), needs_more=any(each.more for each in waiting), gates=counts,
-        first=tuple(lines[:MOST_GATES]), first_more=max(0, len(lines) - MOST_GATES), held=sum(hold.stops(figures.at) for hold in everybody.holds),
+        figures=figures, waiting=waiting, needs=sum(each.count for each in waiting), needs_more=any(each.more for each in waiting), gates=gates[0],
+        first=tuple(gates[1][:MOST_GATES]), first_more=max(0, len(gates[1]) - MOST_GATES), held=sum(hold.stops(figures.at) for hold in everybody.holds),
         persons_held=persons_held, health=health,
     )  # fmt: skip
 
@@ -265,25 +281,48 @@ async def today(request: HttpRequest, gateway: Served) -> Response[str]:
         }
         undetermined = await row_of(connection, "undetermined", instant.at - _BACK)
         persons_held = await connection.fetchval(statement("persons_held"))
-        head = await row_of(connection, "head_of_log", gateway.log_id)
+        head = await there(connection, "head_of_log", gateway.log_id)
         standing = await read_standing(connection, gateway.log_id)
     health = make_health(
         head, standing, warn_after=limits.max_uncosigned, freeze_after=limits.max_uncosigned_frozen, here=clock.now()
     )  # fmt: skip
-    counts, lines = make_gates(everybody, instant.at, tongue)
-    context = make_today(
-        figures, make_waiting(found, everybody, undetermined, tongue), counts, lines, everybody, persons_held=persons_held, health=health
-    )  # fmt: skip
+    gates = make_gates(everybody, instant.at, tongue)
+    waiting = make_waiting(found, everybody, undetermined, tongue)
+    context = make_today(figures, waiting, gates, everybody, persons_held=persons_held, health=health)
     return page(request, gateway, "console/today.html", context, signed=signed, room=Room.CONSOLE, here="today")
 
 
 @get("/console/counters", include_in_schema=False)
 async def counters(request: HttpRequest, gateway: Served) -> Response[str]:
-    """Show the counters alone, as they stand now."""
-    signed = await officer(request, gateway)
+    """Show the counters alone, as they stand now. A page asks for it by itself, so it does not count as somebody being there."""
+    signed = await _there(request, gateway)
     async with reading(gateway) as connection:
         _, _, figures = await _figures(connection, request, gateway)
     return partial(request, gateway, "console/counters.html", CountersPart(figures=figures), signed=signed, room=Room.CONSOLE)
 
 
-HANDLERS: Final = [today, counters]
+@get("/console/live", include_in_schema=False)
+async def live(request: HttpRequest, gateway: Served) -> Stream:
+    """Tell an open page when the ledger's head moves, for as long as its sign-in stands."""
+    signed = await _there(request, gateway)
+
+    async def still() -> bool:
+        try:
+            await _there(request, gateway)
+        except SignInNeeded:
+            return False
+        return True
+
+    return stream(request.app.state["live"], signed.sign_in, still)
+
+
+async def _there(request: HttpRequest, gateway: Gateway) -> Signed:
+    """Return the officer who is signed in, without taking this for their being there: an open page alone keeps nobody signed in. Raises `SignInNeeded`."""
+    async with acting(gateway) as connection:
+        signed = await resolve(connection, request.cookies.get(COOKIE, ""), seen=False)
+    if signed is None or signed.kind != "officer":
+        raise SignInNeeded
+    return signed
+
+
+HANDLERS: Final = [today, counters, live]

@@ -9,6 +9,7 @@ A notice after a change is a key in a short-lived cookie; its text stands in the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import cache
@@ -57,6 +58,7 @@ NOTICE: Final = "ecluse-notice"
 _NOTICE_SECONDS: Final = 30
 _LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 _MOST_PATH: Final = 500
+_ENTRY: Final = re.compile(r"[0-9]{1,18}")
 _SHOWN: Final = {"vary": "HX-Request, HX-Request-Type, Cookie, Accept-Language"}
 
 
@@ -73,6 +75,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     controller: str
     notice: Notice | None = None
+    entry: str = ""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -129,6 +132,7 @@ def _around(place: Place) -> dict[str, Any]:
         "controller": place.controller,
         "navigation": list(_groups(place)),
         "notice": place.notice,
+        "notice_entry": place.entry,
         "languages": [
             (each, name, f"{place.path}{separator}lang={each}")
             for each, name in LANGUAGES.items()
@@ -199,10 +203,11 @@ def _answer(
 ) -> Response[str]:
     about = about_of(request, room)
     tongue = tongue_of(request)
-    notice = about.notices.get(request.cookies.get(NOTICE, "")) if block is None else None
+    key, _, number = request.cookies.get(NOTICE, "").partition(".")
+    notice = about.notices.get(key) if block is None else None
     place = Place(
         room=room, about=about, here=here, path=path_of(request), signed=signed, tongue=tongue, zone=gateway.settings.zone,
-        now=clock.now(), controller=gateway.settings.controller.name, notice=notice,
+        now=clock.now(), controller=gateway.settings.controller.name, notice=notice, entry=number if _ENTRY.fullmatch(number) else "",
     )  # fmt: skip
     cookies = []
     if known(request.query_params.get("lang")) is not None:
@@ -231,7 +236,10 @@ def is_partial(request: HttpRequest) -> bool:
 
 
 def see(path: str, notice: str = "") -> Response[str]:
-    """Send the browser on after a change, so that loading the page again changes nothing. ``path``: of ours; ``notice``: a key of the room's notices."""
+    """Send the browser on after a change, so that loading the page again changes nothing.
+
+    ``path``: of ours; ``notice``: a key of the room's notices, with the number of a sealed entry after a dot where its text has ``%(entry)s``.
+    """
     if own_path(path) != path:
         raise AssertionError("impossible: sent on to what is no page of ours")
     cookies = [_cookie(NOTICE, notice, _NOTICE_SECONDS)] if notice else []

@@ -1,0 +1,26 @@
+"""The console: the controller's officers see and steer what governs processors. Not who signs in (``web/sign_in``), and no decision of its own.
+
+Each module has its handlers; `navigation.ABOUT` is what the frame shows of the room. See ``docs/console.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ecluse.web.console import evidence, exposure, findings, holds, ledger, overrides, papers, processors, questionnaires, today
+from ecluse.web.console.navigation import ABOUT
+
+HANDLERS: Final[list[Any]] = [
+    *today.HANDLERS,
+    *processors.HANDLERS,
+    *evidence.HANDLERS,
+    *questionnaires.HANDLERS,
+    *findings.HANDLERS,
+    *holds.HANDLERS,
+    *overrides.HANDLERS,
+    *exposure.HANDLERS,
+    *papers.HANDLERS,
+    *ledger.HANDLERS,
+]
+
+__all__ = ["ABOUT", "HANDLERS"]
