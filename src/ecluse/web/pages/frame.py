@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.resources import as_file, files
 from itertools import groupby
@@ -86,8 +86,8 @@ class Group(msgspec.Struct, frozen=True):
 
 
 @cache
-def environment(language: Language) -> jinja2.Environment:
-    """Return the templates, speaking one language. Made once a language."""
+def environment(language: Language, zone: tzinfo = UTC) -> jinja2.Environment:
+    """Return the templates, speaking one language, in one zone; what they import knows of both. Made once of each."""
     with as_file(files("ecluse.web") / "templates") as folder:
         made = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder),
@@ -102,26 +102,25 @@ def environment(language: Language) -> jinja2.Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(tongue.find, tongue.find_number, newstyle=True)  # type: ignore[attr-defined] # the extension's
     made.filters.update(filters())
-    made.globals.update(asset=asset, language=language, direction="ltr")
+    made.globals.update(asset=asset, language=language, direction="ltr", zone=zone)
     return made
 
 
 def render(template: str, context: msgspec.Struct, place: Place, *, block: str | None = None) -> str:
     """Write a page, or one block of it."""
-    found = environment(place.tongue.language).get_template(template)
-    values = {"page": context, **_around(place)}
+    found = environment(place.tongue.language, place.zone).get_template(template)
+    values = {"page": context, **around(place)}
     if block is None:
         return found.render(values)
     return "".join(found.blocks[block](found.new_context(values)))
 
 
-def _around(place: Place) -> dict[str, Any]:
+def around(place: Place) -> dict[str, Any]:
     """Return what a template sees beside its page."""
     separator = "&" if "?" in place.path else "?"
     return {
         "signed": place.signed,
         "roles": [LABELS[role] for role in LABELS if place.signed is not None and role in place.signed.roles],
-        "zone": place.zone,
         "now": place.now,
         "room": place.room.value,
         "room_name": NAMES[place.room],

@@ -11,6 +11,7 @@ import jinja2
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
+from ecluse import clock
 from ecluse.web.pages.language import Language
 
 LOCALES: Final[Mapping[Language, str]] = MappingProxyType({"en": "en_GB", "fr": "fr_FR"})
@@ -80,7 +81,7 @@ def filters() -> Mapping[str, Callable[..., str]]:
 
     @jinja2.pass_context
     def since(context: jinja2.runtime.Context, value: datetime) -> str:
-        return show_since(value, context["language"], context["now"])
+        return show_since(value, context["language"], context.get("now") or clock.now())
 
     def spoken(show: Callable[[Any, Language], str]) -> Callable[..., str]:
         @jinja2.pass_context
