@@ -25,25 +25,79 @@ where s.day >= :since::date and s.day < :until::date
 group by s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other
 order by s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other;
 
+-- name: seen_of(since, until, processor)
+-- The same, of one processor.
+select
+  s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other,
+  sum(s.disclosures)::bigint as disclosures, min(s.first_seen_at) as first_seen_at, max(s.last_seen_at) as last_seen_at
+from ecluse.flow_seen s
+where s.processor_id = :processor and s.day >= :since::date and s.day < :until::date
+group by s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other
+order by s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other;
+
 -- name: last_seen()
 -- When each attribute was asked for last, since ever.
 select s.processor_id, s.purpose, s.attribute, s.roll_call, max(s.last_seen_at) as last_seen_at
 from ecluse.flow_seen s
 group by s.processor_id, s.purpose, s.attribute, s.roll_call;
 
+-- name: last_seen_of(processor)
+-- The same, of one processor.
+select s.processor_id, s.purpose, s.attribute, s.roll_call, max(s.last_seen_at) as last_seen_at
+from ecluse.flow_seen s
+where s.processor_id = :processor
+group by s.processor_id, s.purpose, s.attribute, s.roll_call;
+
+-- name: room()!
+-- Counting everybody takes longer than a page may, and room to sort; for this transaction only.
+set local statement_timeout = '120s';
+
 -- name: persons(since, until)
--- Distinct persons of a period: by attribute and form, by attribute in any form but withheld, and (empty) at all.
-select p.processor_id, p.purpose, w.what, count(distinct p.subject_ref) as persons
-from ecluse.flow_person p
+-- Distinct persons of a period: by attribute and form, by attribute in any form but withheld, and (empty) at all. A person is seen in few ways: these are
+-- taken apart once for each set of ways, not once for each person and day.
+with seen as (
+  select p.processor_id, p.purpose, p.subject_ref, p.seen
+  from ecluse.flow_person p
+  where p.day >= :since::date and p.day < :until::date
+  group by p.processor_id, p.purpose, p.subject_ref, p.seen
+), ways as (
+  select s.processor_id, s.purpose, s.subject_ref, array_agg(distinct s.seen::text) as ways from seen s group by s.processor_id, s.purpose, s.subject_ref
+), groups as (
+  select w.processor_id, w.purpose, w.ways, count(*) as persons from ways w group by w.processor_id, w.purpose, w.ways
+)
+select g.processor_id, g.purpose, w.what, sum(g.persons)::bigint as persons
+from groups g
 cross join lateral (
   select '' as what
   union
-  select u.said from unnest(p.seen) u (said)
+  select u.said from unnest(g.ways) y (way) cross join lateral unnest(y.way::text[]) u (said)
   union
-  select split_part(u.said, ':', 1) from unnest(p.seen) u (said) where u.said not like '%:withheld'
+  select split_part(u.said, ':', 1) from unnest(g.ways) y (way) cross join lateral unnest(y.way::text[]) u (said) where u.said not like '%:withheld'
 ) w
-where p.day >= :since::date and p.day < :until::date
-group by p.processor_id, p.purpose, w.what;
+group by g.processor_id, g.purpose, w.what;
+
+-- name: persons_of(since, until, processor)
+-- The same, of one processor.
+with seen as (
+  select p.processor_id, p.purpose, p.subject_ref, p.seen
+  from ecluse.flow_person p
+  where p.processor_id = :processor and p.day >= :since::date and p.day < :until::date
+  group by p.processor_id, p.purpose, p.subject_ref, p.seen
+), ways as (
+  select s.processor_id, s.purpose, s.subject_ref, array_agg(distinct s.seen::text) as ways from seen s group by s.processor_id, s.purpose, s.subject_ref
+), groups as (
+  select w.processor_id, w.purpose, w.ways, count(*) as persons from ways w group by w.processor_id, w.purpose, w.ways
+)
+select g.processor_id, g.purpose, w.what, sum(g.persons)::bigint as persons
+from groups g
+cross join lateral (
+  select '' as what
+  union
+  select u.said from unnest(g.ways) y (way) cross join lateral unnest(y.way::text[]) u (said)
+  union
+  select split_part(u.said, ':', 1) from unnest(g.ways) y (way) cross join lateral unnest(y.way::text[]) u (said) where u.said not like '%:withheld'
+) w
+group by g.processor_id, g.purpose, w.what;
 
 -- name: persons_across(since, until)
 -- Distinct persons of a period by processor, by purpose, and altogether (both null).
@@ -52,11 +106,25 @@ from ecluse.flow_person p
 where p.day >= :since::date and p.day < :until::date
 group by grouping sets ((p.processor_id), (p.purpose), ());
 
+-- name: persons_across_of(since, until, processor)
+-- The same, of one processor.
+select p.processor_id, p.purpose, count(distinct p.subject_ref) as persons
+from ecluse.flow_person p
+where p.processor_id = :processor and p.day >= :since::date and p.day < :until::date
+group by grouping sets ((p.processor_id), (p.purpose), ());
+
 -- name: gone(since, until)
 -- How many persons of each day of a period were erased since, added up.
 select g.processor_id, g.purpose, g.what, sum(g.persons)::bigint as persons
 from ecluse.flow_gone g
 where g.day >= :since::date and g.day < :until::date
+group by g.processor_id, g.purpose, g.what;
+
+-- name: gone_of(since, until, processor)
+-- The same, of one processor.
+select g.processor_id, g.purpose, g.what, sum(g.persons)::bigint as persons
+from ecluse.flow_gone g
+where g.processor_id = :processor and g.day >= :since::date and g.day < :until::date
 group by g.processor_id, g.purpose, g.what;
 
 -- name: attempts(since, until)
@@ -69,9 +137,33 @@ where a.day >= :since::date and a.day < :until::date
 group by a.processor_id, a.purpose, a.attribute, a.contract_version
 order by a.processor_id, a.purpose, a.attribute, a.contract_version;
 
+-- name: attempts_of(since, until, processor)
+-- The same, of one processor.
+select
+  a.processor_id, a.purpose, a.attribute, a.contract_version,
+  sum(a.attempts)::bigint as attempts, min(a.first_seen_at) as first_seen_at, max(a.last_seen_at) as last_seen_at
+from ecluse.flow_attempt a
+where a.processor_id = :processor and a.day >= :since::date and a.day < :until::date
+group by a.processor_id, a.purpose, a.attribute, a.contract_version
+order by a.processor_id, a.purpose, a.attribute, a.contract_version;
+
 -- name: versions()
--- Every version of every contract.
-select c.processor_id, c.version, c.text, c.applied_at from ecluse.contract c order by c.processor_id, c.version;
+-- Every version of every contract, without its text.
+select c.processor_id, c.version, c.applied_at from ecluse.contract c order by c.processor_id, c.version;
+
+-- name: versions_of(processor)
+-- The same, of one processor.
+select c.processor_id, c.version, c.applied_at from ecluse.contract c where c.processor_id = :processor order by c.version;
+
+-- name: texts_of(processors, versions)
+-- The texts of some versions: they never change.
+select c.processor_id, c.version, c.text
+from unnest(:processors::text[], :versions::integer[]) w (processor_id, version)
+join ecluse.contract c on c.processor_id = w.processor_id and c.version = w.version;
+
+-- name: text_in_force(processor)
+-- The text of the contract in force.
+select c.text from ecluse.contract c where c.processor_id = :processor order by c.version desc limit 1;
 
 -- name: sub_processors()
 -- The newest list of sub-processors that each processor handed in and that counts: names and countries.

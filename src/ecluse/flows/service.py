@@ -29,7 +29,7 @@ from ecluse.flows.compare import Facts, compare
 from ecluse.flows.declare import declared_now
 from ecluse.flows.entries import Past, read_entry
 from ecluse.flows.errors import NoContract
-from ecluse.flows.model import FlowMap, Imported, Observed
+from ecluse.flows.model import FlowMap, Imported, Observed, Version
 from ecluse.flows.picture import Named, Picture, picture
 from ecluse.flows.propose import Proposal, Use, propose
 from ecluse.flows.shadow import Entry, PlannedSession, Replay, Shadow, report, warm_from
@@ -105,45 +105,34 @@ async def flow_map(
 
     Raises `NoContract` for a processor that never had one.
     """
-    facts = await _facts(connection, kinds, zone, days)
-    if processor is None:
-        return compare(facts)
-    if processor not in facts.versions:
+    facts = await read_facts(connection, kinds, zone, days=days, processor=processor)
+    if processor is not None and processor not in facts.versions:
         raise NoContract(processor)
-    seen = facts.observed
-    return compare(
-        msgspec.structs.replace(
-            facts,
-            versions={processor: facts.versions[processor]},
-            observations=[row for row in facts.observations if row.processor == processor],
-            observed=msgspec.structs.replace(
-                seen,
-                fields=tuple(one for one in seen.fields if one.processor == processor),
-                recipients=tuple(one for one in seen.recipients if one.processor == processor),
-            ),
-            attempts=tuple(one for one in facts.attempts if one.processor == processor),
-            imported=tuple(one for one in facts.imported if one.recipient == processor),
-            lists={name: found for name, found in facts.lists.items() if name == processor},
-        )
-    )
+    return compare(facts)
 
 
-async def _facts(connection: Connection, kinds: Mapping[str, AttributeType], zone: ZoneInfo, days: int) -> Facts:
-    """Read all that is compared."""
+async def read_facts(
+    connection: Connection, kinds: Mapping[str, AttributeType], zone: ZoneInfo, *, days: int = DORMANT_DAYS, processor: str | None = None,
+    parsed: store.Parsed | None = None,
+) -> Facts:  # fmt: skip
+    """Read all that is compared, of everybody or of one processor, which is read by index. ``parsed``: contracts remembered for these ``kinds``."""
     at = await store.now(connection)
     since, until = period(at, days)
+    observations, seen = await store.seen(connection, since, until, processor)
+    imported = await store.imports(connection)
+    lists = await store.sub_processors(connection)
     return Facts(
         at=at,
         days=days,
         zone=zone,
         kinds=kinds,
-        versions=await store.versions(connection, kinds),
-        observations=await store.observations(connection, since, until),
-        observed=await store.observed(connection, since, until),
-        last_seen=await store.last_seen(connection),
-        attempts=await store.attempts(connection, since, until),
-        imported=await store.imports(connection),
-        lists=await store.sub_processors(connection),
+        versions=await store.versions(connection, kinds, processor, parsed),
+        observations=observations,
+        observed=seen,
+        last_seen=await store.last_seen(connection, processor),
+        attempts=await store.attempts(connection, since, until, processor),
+        imported=imported if processor is None else tuple(one for one in imported if one.recipient == processor),
+        lists=lists if processor is None else {name: found for name, found in lists.items() if name == processor},
     )
 
 
@@ -160,17 +149,14 @@ async def propose_less(
 
     Raises `NoContract`, `NotRewritable`.
     """
-    versions = (await store.versions(connection, kinds)).get(processor, ())
+    versions = (await store.versions(connection, kinds, processor)).get(processor, ())
     text = await store.text_in_force(connection, processor)
     if not versions or versions[-1].contract is None or text is None:
         raise NoContract(processor)
     since, until = period(await store.now(connection), days)
     since = max(since, versions[-1].applied_at.astimezone(UTC).date())
-    rows = await store.observations(connection, since, until)
-    use = Use(
-        observations=[row for row in rows if row.version == versions[-1].version],
-        observed=await store.observed(connection, since, until),
-    )
+    rows, seen = await store.seen(connection, since, until, processor)
+    use = Use(observations=[row for row in rows if row.version == versions[-1].version], observed=seen)
     return propose(versions[-1].contract, text, versions[-1].version, use, kinds)
 
 
@@ -179,6 +165,23 @@ async def draw_map(connection: Connection, register: RegisterMap, *, days: int =
     since, until = period(await store.now(connection), days)
     kinds = {name: attribute.type for name, attribute in register.attributes.items()}
     versions = await store.versions(connection, kinds)
+    return drawing_of(await store.observed(connection, since, until), versions, register)
+
+
+def drawing_of(
+    seen: Observed, versions: Mapping[str, tuple[Version, ...]], register: RegisterMap, most: int | None = None
+) -> Picture:
+    """Make the map of what was seen and of contracts. ``most``: of so many processors at most, those with the most persons; numbers stay those of all."""
+    if most is not None:
+        shown = set(
+            sorted(versions.keys() | seen.by_processor.keys(), key=lambda name: (-seen.by_processor.get(name, 0), name))[:most]
+        )
+        versions = {name: some for name, some in versions.items() if name in shown}
+        seen = msgspec.structs.replace(
+            seen,
+            fields=tuple(one for one in seen.fields if one.processor in shown),
+            recipients=tuple(one for one in seen.recipients if one.processor in shown),
+        )
     contracts = [some[-1].contract for some in versions.values() if some[-1].contract is not None]
     named = Named(
         register=register.name,
@@ -190,7 +193,7 @@ async def draw_map(connection: Connection, register: RegisterMap, *, days: int =
         },
     )
     sensitivity = {name: attribute.sensitivity for name, attribute in register.attributes.items()}
-    return picture(await store.observed(connection, since, until), declared_now(versions), sensitivity, named)
+    return picture(seen, declared_now(versions), sensitivity, named)
 
 
 # ── what was seen elsewhere ──────────────────────────────────────────────────────────────────────────────────────────────────

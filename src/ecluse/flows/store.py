@@ -10,19 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiosql
 import asyncpg
 import msgspec
 
-from ecluse.contracts import ContractInvalid, parse_contract
+from ecluse.contracts import Contract, ContractInvalid, parse_contract
 from ecluse.db import Connection
 from ecluse.flows.model import Attempt, FieldSeen, Folded, Imported, Observation, Observed, Recipient, Version
 from ecluse.register import AttributeType
 
 if TYPE_CHECKING:
     from aiosql.queries import Queries
+
+Parsed: TypeAlias = dict[tuple[str, int], Contract | None]
+"""Contracts by processor and version: a version never changes, and a set of attributes has a memory of its own."""
 
 
 @cache
@@ -59,7 +62,14 @@ async def now(connection: Connection) -> datetime:
     return at
 
 
-async def observations(connection: Connection, since: date, until: date) -> tuple[Observation, ...]:
+async def _fetch(connection: Connection, name: str, *values: object, processor: str | None) -> list[asyncpg.Record]:
+    """Run a statement on everybody, or its form for one processor, which is read by index."""
+    if processor is None:
+        return await connection.fetch(query(name), *values)
+    return await connection.fetch(query(f"{name}_of"), processor, *values)
+
+
+async def observations(connection: Connection, since: date, until: date, processor: str | None = None) -> tuple[Observation, ...]:
     """Return the disclosures of a period by what was given, where, under which version."""
     return tuple(
         Observation(
@@ -67,42 +77,53 @@ async def observations(connection: Connection, since: date, until: date) -> tupl
             site=row["site_id"], version=row["contract_version"], other_version=row["contract_other"], disclosures=row["disclosures"],
             first_seen_at=row["first_seen_at"], last_seen_at=row["last_seen_at"],
         )
-        for row in await connection.fetch(query("seen"), since, until)
+        for row in await _fetch(connection, "seen", since, until, processor=processor)
     )  # fmt: skip
 
 
-async def last_seen(connection: Connection) -> dict[tuple[str, str, str, bool], datetime]:
+async def last_seen(connection: Connection, processor: str | None = None) -> dict[tuple[str, str, str, bool], datetime]:
     """Return when each attribute was asked for last: by processor, purpose, attribute, roll-call or not."""
     return {
         (row["processor_id"], row["purpose"], row["attribute"], row["roll_call"]): row["last_seen_at"]
-        for row in await connection.fetch(query("last_seen"))
+        for row in await _fetch(connection, "last_seen", processor=processor)
     }
 
 
-async def attempts(connection: Connection, since: date, until: date) -> tuple[Attempt, ...]:
+async def attempts(connection: Connection, since: date, until: date, processor: str | None = None) -> tuple[Attempt, ...]:
     """Return what was asked for outside the contract."""
     return tuple(
         Attempt(
             processor=row["processor_id"], purpose=row["purpose"], attribute=row["attribute"], version=row["contract_version"],
             attempts=row["attempts"], first_seen_at=row["first_seen_at"], last_seen_at=row["last_seen_at"],
         )
-        for row in await connection.fetch(query("attempts"), since, until)
+        for row in await _fetch(connection, "attempts", since, until, processor=processor)
     )  # fmt: skip
 
 
 async def observed(connection: Connection, since: date, until: date) -> Observed:
     """Count a period, all of it at one instant."""
+    return (await seen(connection, since, until))[1]
+
+
+async def seen(
+    connection: Connection, since: date, until: date, processor: str | None = None
+) -> tuple[tuple[Observation, ...], Observed]:
+    """Count a period, all of it at one instant, of everybody or of one processor; with the observations that it is counted from."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        rows = await observations(connection, since, until)
-        persons = await _by_what(connection, "persons", since, until)
-        gone = await _by_what(connection, "gone", since, until)
-        across = await connection.fetch(query("persons_across"), since, until)
+        if processor is None:
+            await connection.execute(query("room"))
+            await connection.execute("set local work_mem = '128MB'")
+            await connection.execute("set local jit = off")
+        rows = await observations(connection, since, until, processor)
+        persons = await _by_what(connection, "persons", since, until, processor)
+        gone = await _by_what(connection, "gone", since, until, processor)
+        across = await _fetch(connection, "persons_across", since, until, processor=processor)
         counted = await folded(connection)
     grouped: dict[tuple[str, str, str], list[Observation]] = defaultdict(list)
     for row in rows:
         if row.form != "withheld":
             grouped[row.processor, row.purpose, row.attribute].append(row)
-    return Observed(
+    return rows, Observed(
         since=since, until=until, logs=counted,
         fields=tuple(_field(key, some, persons, gone) for key, some in sorted(grouped.items()) if key[2]),
         recipients=tuple(
@@ -118,9 +139,11 @@ async def observed(connection: Connection, since: date, until: date) -> Observed
     )  # fmt: skip
 
 
-async def _by_what(connection: Connection, name: str, since: date, until: date) -> dict[tuple[str, str, str], int]:
+async def _by_what(
+    connection: Connection, name: str, since: date, until: date, processor: str | None
+) -> dict[tuple[str, str, str], int]:
     """Return persons by processor, purpose and what: an attribute, an attribute with its form, or (empty) anything."""
-    rows = await connection.fetch(query(name), since, until)
+    rows = await _fetch(connection, name, since, until, processor=processor)
     return {(row["processor_id"], row["purpose"], row["what"]): row["persons"] for row in rows}
 
 
@@ -141,22 +164,30 @@ def _field(
     )  # fmt: skip
 
 
-async def versions(connection: Connection, attributes: Mapping[str, AttributeType]) -> dict[str, tuple[Version, ...]]:
-    """Return every version of every processor's contract, oldest first."""
-    found: dict[str, list[Version]] = defaultdict(list)
-    for row in await connection.fetch(query("versions")):
+async def versions(
+    connection: Connection, attributes: Mapping[str, AttributeType], processor: str | None = None, parsed: Parsed | None = None
+) -> dict[str, tuple[Version, ...]]:
+    """Return every version of every processor's contract (or of one's), oldest first. ``parsed``: remembered for one set of attributes, and added to."""
+    known: Parsed = {} if parsed is None else parsed
+    rows = await _fetch(connection, "versions", processor=processor)
+    new = [(row["processor_id"], row["version"]) for row in rows if (row["processor_id"], row["version"]) not in known]
+    for row in await connection.fetch(query("texts_of"), [name for name, _ in new], [version for _, version in new]):
         try:
             contract = parse_contract(row["text"], attributes)
         except ContractInvalid:
             contract = None
-        found[row["processor_id"]].append(Version(version=row["version"], contract=contract, applied_at=row["applied_at"]))
-    return {processor: tuple(some) for processor, some in found.items()}
+        known[row["processor_id"], row["version"]] = contract
+    found: dict[str, list[Version]] = defaultdict(list)
+    for row in rows:
+        key = row["processor_id"], row["version"]
+        found[key[0]].append(Version(version=key[1], contract=known[key], applied_at=row["applied_at"]))
+    return {name: tuple(some) for name, some in found.items()}
 
 
 async def text_in_force(connection: Connection, processor: str) -> str | None:
     """Return the text of the contract in force, None where there is none."""
-    texts = [row["text"] for row in await connection.fetch(query("versions")) if row["processor_id"] == processor]
-    return texts[-1] if texts else None
+    text: str | None = await connection.fetchval(query("text_in_force"), processor)
+    return text
 
 
 async def sub_processors(connection: Connection) -> dict[str, tuple[str, dict[str, str]]]:

@@ -126,5 +126,7 @@ create index opening_processor_ix on ecluse.opening (processor_id, sealed_at, in
 create index opening_undetermined_ix on ecluse.opening (sealed_at, index) where event = 'disclosure:person:undetermined';
 -- Places of one person: by hash, for nobody asks for persons in an order.
 create index appointment_subject_ix on ecluse.appointment using hash (subject_ref);
+-- What one processor saw of whom in a month: the primary key has the person before the day.
+create index flow_person_processor_ix on ecluse.flow_person (processor_id, day);
 create index hold_person_ix on ecluse.hold (scope_id) where scope = 'person';
 -- migrate: rollback
