@@ -29,6 +29,8 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     What follows it is printed on papers, as it stands; empty: nobody said it, and papers show an empty box. ``contact``: a person's name and function;
     ``reach``: how to reach the controller; ``representative``: Art. 27 GDPR; ``dpo``: the data-protection officer and how to reach them.
+
+    ``phone``: whom a processor's staff call while a session runs, printed at the desk as it stands; empty: the desk says that there is none.
     """
 
     name: str = "Controller"
@@ -40,6 +42,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reach: str = ""
     representative: str = ""
     dpo: str = ""
+    phone: Annotated[str, msgspec.Meta(max_length=40)] = ""
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +154,12 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     per_day: Annotated[int, msgspec.Meta(ge=0, le=50)] = 5
 
 
+class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pages of processors' staff. ``display_seconds``: how long a person stays on the screen while nobody touches it."""
+
+    display_seconds: Annotated[int, msgspec.Meta(ge=30, le=900)] = 120
+
+
 class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long what is known of persons is kept.
 
@@ -184,6 +193,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     usage: Usage = Usage()
     mail: Mail = Mail()
     emergency: Emergency = Emergency()
+    desk: Desk = Desk()
     retention: Retention = Retention()
 
     @property

@@ -14,6 +14,7 @@ from ecluse.exposure import Binding, Count, Holder, Reach, Scope, Span, store
 from ecluse.exposure.errors import NoProcessor, NoSuchHolder
 from ecluse.exposure.service import Engine, Exposure
 from ecluse.exposure.store import WhatIf
+from ecluse.ids import new_id
 from ecluse.register import parse_register
 from tests.agency import Party
 from tests.exposure.worlds import DAY, FOR_EVER, HOUR, KINDS, ZONE, Move, Place, Purpose, World, ask, settle
@@ -330,7 +331,48 @@ def test_only_agents_at_the_desk_then_a_machines_key_is_worth_nothing(stage: Sta
         reach = (await told(stage, made)).reaches[0]
         assert (reach.persons.most, reach.binding) == (0, Binding.NOBODY)
         made.holder = Holder(scope=Scope.PROCESSOR, processor=made.name)
+        assert (await told(stage, made)).reaches[0].binding is Binding.NOBODY
+
+    stage.run(go())
+
+
+async def _desk(stage: Stage, made: World) -> Holder:
+    """Give a processor its desk, as the first invitation of one of its agents does."""
+    await stage.admin.execute(
+        "insert into ecluse.client (id, role, processor_id, label, added_at) values ($1, 'desk', $2, 'desk', ecluse.clock())",
+        desk := new_id("cli"),
+        made.name,
+    )
+    return Holder(scope=Scope.CLIENT, processor=made.name, id=desk)
+
+
+def test_only_agents_at_the_desk_then_the_desk_is_what_reaches(stage: Stage) -> None:
+    """Where only who is signed in is served, a desk is in reach by itself, with all of its processor, and as a bound."""
+
+    async def go() -> None:
+        at = await start(stage)
+        made = world(at, {HOUR: range(10, 20)})
+        await settle(stage, [made])
+        desk = await _desk(stage, made)
+        await stage.agency.apply(made.contract().replace('"asserted"', '"authenticated"'))
         assert (await told(stage, made)).reaches[0].persons == Count(most=10, exact=False)
+        made.holder = desk
+        assert (await told(stage, made)).reaches[0].persons == Count(most=10, exact=False)
+
+    stage.run(go())
+
+
+def test_a_desk_beside_a_machine_then_each_adds_its_hour(stage: Stage) -> None:
+    """A desk is one more client of its processor: an hour lets out what both may see, and the machine alone no more than before."""
+
+    async def go() -> None:
+        at = await start(stage)
+        made = world(at, {HOUR: range(10, 30)}, client_hour=4)
+        await settle(stage, [made])
+        window = Span(begins=at, ends=at + HOUR)
+        assert (await told(stage, made, window=window)).reaches[0].persons == Count(most=4, exact=True)
+        await _desk(stage, made)
+        assert (await told(stage, made, window=window)).reaches[0].persons == Count(most=8, exact=False)
 
     stage.run(go())
 

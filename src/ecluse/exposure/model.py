@@ -45,17 +45,21 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent or a client: when holds suspend it, and what it has spent in the present hour (an agent: by purpose; a client: under an empty name)."""
+    """An agent or a client: when holds suspend it, and what it has spent in the present hour (an agent: by purpose; a client: under an empty name).
+
+    ``desk``: it is no machine but its processor's desk, and serves the agents who are signed in there.
+    """
 
     id: str
     stopped: tuple[Span, ...]
     spent: dict[str, int]
+    desk: bool = False
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
     """A processor as the engine knows it. ``open``: when its gate is open, under which version, holds on it taken out; in the order of time.
 
-    ``clients``: those with a key in use. ``spent_day``, ``spent_month``: distinct persons so far in the present UTC day and month.
+    ``clients``: machines with a key in use, and its desk. ``spent_day``, ``spent_month``: distinct persons so far in the present UTC day and month.
     """
 
     id: str

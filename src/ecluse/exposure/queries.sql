@@ -33,11 +33,11 @@ select distinct on (c.hash) c.hash, c.text from ecluse.contract c where c.hash =
 select a.processor_id, a.id from ecluse.agent a where :processor::text is null or a.processor_id = :processor order by a.id;
 
 -- name: clients(processor)
--- Machines of processors, and their desks, that have a key in use.
-select c.processor_id, c.id
+-- Machines of processors that have a key in use, and desks: whoever signs in at one brings a key along.
+select c.processor_id, c.id, c.role = 'desk' as desk
 from ecluse.client c
 where c.role in ('processor', 'desk') and (:processor::text is null or c.processor_id = :processor)
-  and exists (select from ecluse.client_key k where k.client_id = c.id and k.revoked_at is null)
+  and (c.role = 'desk' or exists (select from ecluse.client_key k where k.client_id = c.id and k.revoked_at is null))
 order by c.id;
 
 -- name: holds(begins, ends)

@@ -167,14 +167,15 @@ def limits_of(party: Party, holder: Holder, window: Span, now: datetime) -> Limi
     clients = [one for one in party.clients if holder.scope is not Scope.CLIENT or one.id == holder.id]
     agents = [one for one in party.agents if holder.scope is not Scope.AGENT or one.id == holder.id]
     contracts = [contract for _, contract in party.open]
-    # only who is signed in at a desk is served: a machine's key alone is worth nothing, and what an agent's is worth depends on more than the key
+    # only who is signed in at a desk is served: a machine's key alone is worth nothing
     desk_only = [one.limits.agent_assurance is Assurance.AUTHENTICATED for one in contracts]
-    if holder.scope is Scope.CLIENT and all(desk_only):
-        return None
+    if all(desk_only):
+        clients = [one for one in clients if one.desk]
     some_clients, some_agents = ([one for one in members if not _wholly(one, window)] for members in (clients, agents))
     if not some_clients or not some_agents or not contracts:
         return None
-    sure_clients, sure_agents = ([one for one in members if not one.stopped] for members in (clients, agents))
+    # what a desk serves depends on more than keys that the database knows (a passkey, a browser): it raises the bound, and makes nothing certain
+    sure_clients, sure_agents = ([one for one in members if not one.stopped and not one.desk] for members in (clients, agents))
     if holder.scope is Scope.AGENT:  # how much of the hour one person has used is nobody's to read: the number is then a bound
         some_agents = [msgspec.structs.replace(one, spent={}) for one in some_agents]
     high = [_ceilings(contract, some_clients, some_agents, party, window, now) for contract in contracts]

@@ -191,7 +191,7 @@ async def _members(connection: Connection, processor: str | None, window: Span, 
         agents[row["processor_id"]].append(Member(id=row["id"], stopped=stopped, spent=by_purpose.get(row["id"], {})))
     for row in await connection.fetch(query("clients"), processor):
         stopped, used = tuple(stops["client", row["id"]]), spent.get(("h", f"client:{row['id']}"), 0)
-        clients[row["processor_id"]].append(Member(id=row["id"], stopped=stopped, spent={"": used}))
+        clients[row["processor_id"]].append(Member(id=row["id"], stopped=stopped, spent={"": used}, desk=row["desk"]))
     return _Members(agents=agents, clients=clients, stops=stops, spent=spent)
 
 

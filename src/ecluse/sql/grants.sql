@@ -144,6 +144,7 @@ grant select on ecluse.officer, ecluse.passkey, ecluse.invitation to ecluse_app;
 grant update (sign_count, backed_up, used_at) on ecluse.passkey to ecluse_app; -- never fewer: a trigger
 grant select, insert, update (seen_at, stepped_up_at, thumbprint, ended_at) on ecluse.sign_in to ecluse_app;
 grant select, insert, update, delete on ecluse.sign_in_challenge to ecluse_app;
+grant select, insert, delete on ecluse.walk_in to ecluse_app; -- a code opens nothing
 grant select on ecluse.evidence, ecluse.evidence_document, ecluse.finding, ecluse.gate_override to ecluse_app;
 grant insert (id, processor_id, kind, title, issuer, scope, sites, period_from, period_until, reviewed_on, ends_on, bridges, sub_processors, media_type, bytes, sha256, submitted_by) on ecluse.evidence to ecluse_app;
 grant update (rejected_by, rejected_at, rejected_why) on ecluse.evidence to ecluse_app; -- what was accepted stays: a constraint
