@@ -21,14 +21,17 @@ DIGITS: Final = 8
 _TRIES: Final = 5
 
 _FORGET: Final = "delete from ecluse.walk_in where expires_at <= ecluse.clock()"
-_KNOWN: Final = "select code, expires_at from ecluse.walk_in where session_id = $1 and agent_id = $2 and expires_at > ecluse.clock()"
+_KNOWN: Final = (
+    "select code, expires_at from ecluse.walk_in where session_id = $1 and agent_id = $2 and expires_at > ecluse.clock()"
+)
 _MAKE: Final = """
 insert into ecluse.walk_in (code, session_id, agent_id, made_at, expires_at)
 values ($1, $2, $3, ecluse.clock(), ecluse.clock() + $4::interval)
 on conflict do nothing returning code, expires_at
 """
 _FIND: Final = """
-select w.code, w.made_at, w.expires_at, w.agent_id, g.label, s.id, s.source, s.session_ref, s.processor_id, p.name, s.purpose, s.site_id, s.room, s.starts_at, s.ends_at
+select w.code, w.made_at, w.expires_at, w.agent_id, g.label, s.id, s.source, s.session_ref, s.processor_id, p.name,
+       s.purpose, s.site_id, s.room, s.starts_at, s.ends_at
 from ecluse.walk_in w
 join ecluse.session s on s.id = w.session_id
 join ecluse.processor p on p.id = s.processor_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+import asyncpg
 import msgspec
 
 from ecluse.db import Connection
@@ -90,7 +91,7 @@ async def sessions_of_day(
 ) -> list[StaffSession]:
     """Return a processor's sessions that start in ``[begin, end)``: those of the agent and those without a list first, at most `MOST_OF_A_DAY`."""
     rows = await connection.fetch(_DAY, processor, agent, begin, end, MOST_OF_A_DAY)
-    return [_session(*row) for row in rows]
+    return [_session(row) for row in rows]
 
 
 async def sessions_ahead(
@@ -98,13 +99,13 @@ async def sessions_ahead(
 ) -> list[StaffSession]:
     """Return the agent's sessions that start in ``[begin, end)``, and those without a list, at most `MOST_AHEAD`. Nobody counts their places."""
     rows = await connection.fetch(_AHEAD, processor, agent, begin, end, MOST_AHEAD)
-    return [_session(*row, None) for row in rows]
+    return [_session(row) for row in rows]
 
 
 async def session_for(connection: Connection, processor: str, agent: str, session: str) -> StaffSession | None:
     """Return one session of this processor; None if there is none of that id *or it is another's*."""
     row = await connection.fetchrow(_SESSION, processor, agent, session)
-    return None if row is None else _session(*row, None)
+    return None if row is None else _session(row)
 
 
 async def places_of(connection: Connection, session: str) -> list[StaffPlace]:
@@ -116,10 +117,9 @@ async def places_of(connection: Connection, session: str) -> list[StaffPlace]:
     ]
 
 
-def _session(
-    name: str, purpose: str, site: str, room: str, starts_at: datetime, ends_at: datetime, listed: bool | None, places: int | None
-) -> StaffSession:  # fmt: skip
-    """Make one session of a row."""
+def _session(row: asyncpg.Record) -> StaffSession:
+    """Make one session of a row; a statement that counts no places has no such column."""
     return StaffSession(
-        id=name, purpose=purpose, site=site, room=room, starts_at=starts_at, ends_at=ends_at, listed=listed, places=places
-    )
+        id=row["id"], purpose=row["purpose"], site=row["site_id"], room=row["room"], starts_at=row["starts_at"], ends_at=row["ends_at"],
+        listed=row["listed"], places=row.get("places"),
+    )  # fmt: skip

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ecluse.web import console, pages
+from ecluse.web import console, desk, pages
 from ecluse.web.pages.model import About, Room
 
 HANDLERS: Final[list[Any]] = [
     *pages.HANDLERS,
     *console.HANDLERS,
+    *desk.HANDLERS,
 ]
 ABOUT: Final[Mapping[Room, About]] = {
     Room.SIGN_IN: About(home="/sign-in"),
     Room.CONSOLE: console.ABOUT,
-    Room.DESK: About(home="/desk", help="/desk/help"),
+    Room.DESK: desk.ABOUT,
     Room.MY_DATA: About(home="/my-data", help="/my-data/help"),
 }

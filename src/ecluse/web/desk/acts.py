@@ -16,7 +16,18 @@ from litestar.params import PathParameter
 
 from ecluse.contracts import Assurance, Form
 from ecluse.db import LOST
-from ecluse.disclosure import Answer, Delivered, Delivery, Denied, DoorError, Flooded, LedgerUnavailable, Proven, Replayed, Request
+from ecluse.disclosure import (
+    Answer,
+    Delivered,
+    Delivery,
+    Denied,
+    DoorError,
+    Flooded,
+    LedgerUnavailable,
+    Proven,
+    Replayed,
+    Request,
+)
 from ecluse.errors import EcluseError
 from ecluse.ids import is_id
 from ecluse.outcomes import Unrecorded
@@ -71,7 +82,9 @@ async def show(request: HttpRequest, gateway: Served, session: Session) -> Respo
             raise FormUnreadable
         found, _ = await session_at(gateway, desk, session)
         purpose = desk.purpose_of(found)
-        attributes = tuple(sorted(name for name, given in purpose.attributes.items() if given is not Form.WITHHELD)) if purpose else ()
+        attributes = (
+            tuple(sorted(name for name, given in purpose.attributes.items() if given is not Form.WITHHELD)) if purpose else ()
+        )
         ask = _ask(desk, asked.place, attributes)
         answer = await gateway.door.ask(
             Request(
@@ -169,7 +182,10 @@ async def outcomes(request: HttpRequest, gateway: Served, session: Session) -> R
         times = {name: desk.clockwork.hour(at, found.site) for name, at in _times(unsaid).items()}
         failures.append(Unsaid(mark=marks.get(handle, ""), handle=handle, code=unsaid.code, **times))
     result = Said(
-        recorded=tuple(recorded), failed=tuple(failures), at=desk.clockwork.hour(desk.clockwork.now, found.site), contacts=desk.contacts
+        recorded=tuple(recorded),
+        failed=tuple(failures),
+        at=desk.clockwork.hour(desk.clockwork.now, found.site),
+        contacts=desk.contacts,
     )
     return _part(request, gateway, desk, "desk/_said.html", result)
 
@@ -213,7 +229,8 @@ async def walk_in(request: HttpRequest, gateway: Served, session: Session) -> Re
         return _failed(request, gateway, desk, failed)
     half = len(spoken.code) // 2
     part = CodePart(
-        groups=(spoken.code[:half], spoken.code[half:]), until=desk.clockwork.hour(spoken.expires_at, found.site), contacts=desk.contacts
+        groups=(spoken.code[:half], spoken.code[half:]),
+        until=desk.clockwork.hour(spoken.expires_at, found.site),
     )
     return _part(request, gateway, desk, "desk/_code.html", part)
 
@@ -228,7 +245,9 @@ def _ask(desk: AtDesk, handle: str, attributes: tuple[str, ...]) -> Ask:
 
 def _same(delivery: Delivery, ask: Ask) -> Delivery:
     """Check once more that this is whom was asked for, and no more of them."""
-    if (delivery.appointment, delivery.processor) != (ask.appointment, ask.processor) or not delivery.forms.keys() <= set(ask.attributes):
+    if (delivery.appointment, delivery.processor) != (ask.appointment, ask.processor) or not delivery.forms.keys() <= set(
+        ask.attributes
+    ):
         raise AssertionError("impossible: another person's answer")
     return delivery
 
@@ -278,7 +297,16 @@ def _part(
     request: HttpRequest, gateway: Gateway, desk: AtDesk, template: str, context: msgspec.Struct, status: int = 200
 ) -> Response[str]:  # fmt: skip
     """Answer with a part of a page."""
-    return partial(request, gateway, template, context, signed=desk.signed, room=Room.DESK, status=status, headers={"cache-control": "no-store"})
+    return partial(
+        request,
+        gateway,
+        template,
+        context,
+        signed=desk.signed,
+        room=Room.DESK,
+        status=status,
+        headers={"cache-control": "no-store"},
+    )
 
 
 HANDLERS: Final = [show, sheet, outcomes, walk_in]

@@ -6,6 +6,7 @@ shown nobody. The proof is a DPoP proof (RFC 9449) for the pages' own address, b
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from typing import Final
 
@@ -15,10 +16,10 @@ from ecluse import clock
 from ecluse.contracts import Contract, Purpose
 from ecluse.db import LOST
 from ecluse.disclosure import LedgerUnavailable, Proven, Snapshot
-from ecluse.identity import ProofInvalid
+from ecluse.identity import ProofChecker, ProofInvalid
 from ecluse.identity.people import Signed
 from ecluse.ids import is_id
-from ecluse.policy import Terms
+from ecluse.policy import Terms, bites
 from ecluse.schedule.staff import StaffPlace, StaffSession, places_of, session_for
 from ecluse.web.auth import read_headers
 from ecluse.web.desk.model import Contacts
@@ -43,6 +44,12 @@ class AtDesk(msgspec.Struct, frozen=True, kw_only=True):
     contacts: Contacts
 
     @property
+    def held(self) -> bool:
+        """Tell whether a hold on whoever asks here bites now. One that suspends ends the sign-in; one that freezes is told."""
+        parties = self.snapshot.parties(self.processor, self.client, self.signed.person, self.signed.thumbprint or "")
+        return any(bites(hold, self.clockwork.now) for hold in parties.holds)
+
+    @property
     def contract(self) -> Contract | None:
         """Return the contract in force."""
         return self.terms.contract if self.terms is not None else None
@@ -54,7 +61,11 @@ class AtDesk(msgspec.Struct, frozen=True, kw_only=True):
 
 async def at_desk(request: HttpRequest, gateway: Gateway) -> AtDesk:
     """Return the agent who is signed in, and the terms of her work. Two statements. Raises what `guard.agent` raises, and `LedgerUnavailable`."""
-    signed = await guard.agent(request, gateway)
+    return await desk_of(request, gateway, await guard.agent(request, gateway))
+
+
+async def desk_of(request: HttpRequest, gateway: Gateway, signed: Signed) -> AtDesk:
+    """Return the terms of an agent's work."""
     if signed.processor is None or signed.client is None:
         raise AssertionError("impossible: an agent without a processor or a desk")
     snapshot, now = await gateway.door.snapshot(), clock.now()
@@ -77,12 +88,18 @@ def prove(request: HttpRequest, gateway: Gateway, signed: Signed) -> Proven:
     if proof is None or signed.thumbprint is None or signed.client is None:
         raise HttpProblem("invalid-proof")
     try:
-        found = gateway.page_proofs.check(
+        found = _checker(getattr(gateway.settings, "pages_url", "") or gateway.settings.public_url).check(
             proof, method=request.method, path=request.scope["path"], token=signed.sign_in, thumbprint=signed.thumbprint, now=clock.now()
         )  # fmt: skip
     except ProofInvalid as bad:
         raise HttpProblem("invalid-proof") from bad
     return Proven(client=signed.client, thumbprint=signed.thumbprint, slot=found.slot, digest=found.digest)
+
+
+@cache
+def _checker(pages_url: str) -> ProofChecker:
+    """Return what checks proofs made for the pages' own address: one a process."""
+    return ProofChecker(pages_url)
 
 
 async def session_at(gateway: Gateway, desk: AtDesk, session: str) -> tuple[StaffSession, list[StaffPlace]]:

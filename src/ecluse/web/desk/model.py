@@ -1,4 +1,4 @@
-"""What the desk's pages show, one frozen context a page. Texts of times are in the site's zone and the reader's language; no person but in `Person` and `Sheet`."""
+"""What the desk's pages show, one frozen context a page. Times in words are the site's, in the reader's language; no person but in `Person` and `Sheet`."""
 
 from __future__ import annotations
 
@@ -75,10 +75,12 @@ class GateLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TodayPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`/desk`. ``mine``: sessions of the agent, and those without a list; ``others``: those of colleagues today; ``cut``: there are more than are shown."""
+    """`/desk`. ``day``: in words; ``mine``: sessions of the agent, and those without a list; ``others``: those of colleagues today; ``days``: the next ones.
+
+    ``cut``: there are more than are shown; ``gate``: why nobody can be shown, None where they can; ``contacts``: whom to call.
+    """
 
     day: str
-    now: datetime
     mine: tuple[SessionLine, ...]
     others: tuple[SessionLine, ...]
     days: tuple[DayLine, ...]
@@ -106,10 +108,11 @@ class PlaceLine(msgspec.Struct, frozen=True, kw_only=True):
     level: str
 
 
-class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`/desk/sessions/{id}` and the pages below it. ``sheet``: the contract grants a roll-call; ``outcomes``: attendance may be said now, ``outcomes_until`` then.
+class PlacesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`/desk/sessions/{id}`. ``session``: which; ``now``: the server's clock; ``places``: without names; ``reads``: how often each may be opened at all.
 
-    ``sign_in``: what this browser's key signs with each call; ``bound``: it has a key. ``live``: where the page hears that the sign-in ended.
+    ``forms``: what is shown of a person; ``sheet``: the contract grants a roll-call; ``bound``: this browser has the key of its sign-in; ``contacts``: whom to
+    call.
     """
 
     session: SessionLine
@@ -117,11 +120,44 @@ class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[PlaceLine, ...]
     reads: int
     forms: tuple[FormLine, ...]
+    sheet: bool
+    bound: bool
+    contacts: Contacts
+
+
+class AttendancePage(msgspec.Struct, frozen=True, kw_only=True):
+    """`…/attendance`. ``open``: it may be said now, and ``until`` then.
+
+    ``session``, ``now``, ``places``, ``sheet``, ``bound``, ``contacts``: as `PlacesPage`.
+    """
+
+    session: SessionLine
+    now: datetime
+    places: tuple[PlaceLine, ...]
+    open: bool
+    until: str
+    sheet: bool
+    bound: bool
+    contacts: Contacts
+
+
+class SheetPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`…/sheet`. ``places``: how many there are; ``sheet``: what it would show; ``session``, ``now``, ``bound``, ``contacts``: as `PlacesPage`."""
+
+    session: SessionLine
+    now: datetime
+    places: int
     sheet: tuple[FormLine, ...]
-    outcomes: bool
-    outcomes_until: str
-    display_seconds: int
-    sign_in: str
+    bound: bool
+    contacts: Contacts
+
+
+class WalkInPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`…/walk-in`. ``session``, ``now``, ``sheet``, ``bound``, ``contacts``: as `PlacesPage`."""
+
+    session: SessionLine
+    now: datetime
+    sheet: bool
     bound: bool
     contacts: Contacts
 
@@ -144,7 +180,11 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """One person, shown. ``withheld``: attributes that are not given; ``agent``, ``at``: the watermark."""
+    """One person, shown. ``values``: in the contract's order; ``withheld``: attributes that are not given; ``agent``, ``at``: the watermark.
+
+    ``closes``: the window's end in words, ``closes_at``: to count down to, from the server's ``now``; ``seconds``: how long it stays while nobody
+    touches it; ``seal``: the entry.
+    """
 
     values: tuple[Value, ...]
     withheld: tuple[str, ...]
@@ -166,7 +206,11 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A session's roll-call. ``missing``: marks of places whose person can't be shown; ``expires``: when its paper has to be destroyed."""
+    """A session's roll-call. ``session``: which; ``columns``, ``rows``: the table; ``missing``: marks of places whose person can't be shown.
+
+    ``agent``, ``at``: the watermark; ``expires``: when its paper has to be destroyed; ``closes_at``, ``now``, ``seconds``: as `Person`;
+    ``first``, ``last``: its entries.
+    """
 
     session: SessionLine
     columns: tuple[FormLine, ...]
@@ -185,8 +229,9 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why nobody is shown, and what to do: never anything about a person.
 
-    ``opens``, ``closes``: the window; ``renews``: when a spent ceiling begins anew; ``scope``: of a suspension; ``wait``: seconds after which to try again;
-    ``fresh``: it may be asked anew, at the price of a read. ``seal``: None where nothing was decided.
+    ``code``: of the problem; ``contacts``: whom to call; ``opens``, ``closes``: the window, ``early``: it is to come; ``cancelled``: the place was called off;
+    ``budget``: the ceiling that is spent, ``renews``: when it begins anew; ``scope``: of a suspension; ``reasons``: of the gate; ``wait``: seconds
+    after which to try again; ``fresh``: it may be asked anew, at the price of a look; ``seal``: the entry, None where nothing was decided.
     """
 
     code: str
@@ -198,7 +243,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     budget: str = ""
     renews: str = ""
     scope: str = ""
-    state: str = ""
     reasons: tuple[GateReason, ...] = ()
     wait: int = 0
     fresh: bool = False
@@ -216,7 +260,7 @@ class Unsaid(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of outcomes: those recorded, by handle, and those that were not."""
+    """What became of outcomes. ``recorded``: handles; ``failed``: those that were not; ``at``: when; ``contacts``: whom to call."""
 
     recorded: tuple[str, ...]
     failed: tuple[Unsaid, ...]
@@ -225,15 +269,18 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CodePart(msgspec.Struct, frozen=True, kw_only=True):
-    """A spoken code, in groups, and when it ends."""
+    """A spoken code. ``groups``: its digits, as they are said; ``until``: when it ends."""
 
     groups: tuple[str, ...]
     until: str
-    contacts: Contacts
 
 
 class ProofPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`/desk/proof/{id}`: where an entry of the agent's organisation stands. ``checkpoint`` empty: no signed head covers it yet, which takes a second."""
+    """`/desk/proof/{id}`: where an entry of the agent's organisation stands.
+
+    ``disclosure``: the decision's id; ``log``: whose; ``entry``: its number, ``leaf``: its hash; ``checkpoint``: the signed head, empty while none covers it,
+    which takes a second; ``hashes``: from one to the other.
+    """
 
     disclosure: str
     log: str

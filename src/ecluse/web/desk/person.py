@@ -1,4 +1,4 @@
-"""A person, a roll-call and a refusal as the desk shows them, from what the door answered. Pure; of a refusal it takes the caller's own facts, never a person's."""
+"""A person, a roll-call and a refusal as the desk shows them, from what the door answered. Pure; a refusal has the caller's own facts, never a person's."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def sheet_rows(
             number=place.number,
             mark=place.mark,
             texts=tuple(
-                labels.value(name, found.forms[name], found.subject[name]).text if name in found.subject else None for name in order
+                labels.value(name, found.forms[name], found.subject[name]).text if name in found.subject else None
+                for name in order
             ),
         )
         for place in places
@@ -119,7 +120,7 @@ def show_refusal(denied: Denied, contacts: Contacts, clockwork: Clockwork, site:
         code=denied.reason.value, contacts=contacts, opens=clockwork.hour(opens, site) if opens else "",
         closes=clockwork.hour(closes, site) if closes else "", early=opens is not None and clockwork.now < opens,
         cancelled=told.get("cancelled") is True, budget=budget, renews=clockwork.hour(renews, site) if renews else "",
-        scope=str(told.get("scope", "")), state=str(told.get("state", "")), reasons=reasons_of(_texts(told.get("reasons")), clockwork.language),
+        scope=str(told.get("scope", "")), reasons=reasons_of(_texts(told.get("reasons")), clockwork.language),
         fresh=denied.reason in _FRESH or budget == "redelivery", seal=Seal(entry=denied.index, disclosure=denied.disclosure),
     )  # fmt: skip
 

@@ -87,14 +87,16 @@ def day_of(
     shown = {session.id for session, _ in today}
     later = [session for session in ahead if session.id not in shown]
     return TodayPage(
-        day=show_day(clockwork.now.astimezone(clockwork.zone).date(), clockwork.language), now=clockwork.now,
+        day=show_day(clockwork.now.astimezone(clockwork.zone).date(), clockwork.language),
         mine=tuple(sorted(mine, key=_soonest)), others=tuple(sorted(others, key=_soonest)), days=tuple(_days(clockwork, later)),
         cut=len(around) >= MOST_OF_A_DAY or len(ahead) >= MOST_AHEAD, gate=gate, contacts=contacts,
     )  # fmt: skip
 
 
-def gate_line(snapshot: Snapshot, processor: str, terms: Terms | None, language: Language) -> GateLine | None:
-    """Say why the gate lets nobody through; None where it does. Holds on the processor end the sign-in: nobody reads of them here."""
+def gate_line(snapshot: Snapshot, processor: str, terms: Terms | None, language: Language, *, held: bool) -> GateLine | None:
+    """Say why the gate lets nobody through; None where it does. ``held``: a hold of the controller bites, and what for is told on the telephone."""
+    if held:
+        return GateLine(state=GateState.FROZEN.value, reasons=())
     if terms is None:
         code = "contract:unreadable" if snapshot.unreadable(processor) else "contract:absent"
         return GateLine(state=GateState.CLOSED.value, reasons=reasons_of([code], language))

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import asyncpg
+import msgspec
 from litestar import Response, get
 from litestar.params import PathParameter
 
+from ecluse.contracts import Purpose
 from ecluse.db import LOST, Connection
 from ecluse.disclosure import LedgerUnavailable
 from ecluse.ids import is_id
@@ -18,9 +20,9 @@ from ecluse.ledger import leaf_hash
 from ecluse.ledger.errors import NotPublished
 from ecluse.ledger.serve import checkpoint_covering, inclusion
 from ecluse.outcomes.model import LATE
-from ecluse.schedule.staff import sessions_ahead, sessions_of_day
+from ecluse.schedule.staff import StaffSession, sessions_ahead, sessions_of_day
 from ecluse.web.desk.asking import AtDesk, at_desk, session_at
-from ecluse.web.desk.model import ProofPage, SessionPage, State
+from ecluse.web.desk.model import AttendancePage, PlaceLine, PlacesPage, ProofPage, SessionLine, SheetPage, WalkInPage
 from ecluse.web.desk.person import Labels, place_lines
 from ecluse.web.desk.today import AFTER, BEFORE, day_of, gate_line
 from ecluse.web.gateway import Gateway, HttpRequest, Served
@@ -42,51 +44,86 @@ async def today(request: HttpRequest, gateway: Served) -> Response[str]:
             ahead = await sessions_ahead(connection, desk.processor, agent, now, now + AFTER)
     except LOST as lost:
         raise LedgerUnavailable from lost
-    gate = gate_line(desk.snapshot, desk.processor, desk.terms, tongue_of(request).language)
+    gate = gate_line(desk.snapshot, desk.processor, desk.terms, tongue_of(request).language, held=desk.held)
     shown = day_of(desk.clockwork, around, ahead, gate, desk.contacts)
     return page(request, gateway, "desk/today.html", shown, signed=desk.signed, room=Room.DESK, here="today")
+
+
+class _Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One session as its pages need it."""
+
+    desk: AtDesk
+    session: StaffSession
+    line: SessionLine
+    places: tuple[PlaceLine, ...]
+    purpose: Purpose | None
+    labels: Labels
+    bound: bool
+
+
+async def _session(request: HttpRequest, gateway: Gateway, session: str) -> _Shown:
+    """Read a session for the agent who is signed in. Raises ``not-found``."""
+    desk = await at_desk(request, gateway)
+    found, listed = await session_at(gateway, desk, session)
+    purpose = desk.purpose_of(found)
+    return _Shown(
+        desk=desk, session=found, line=desk.clockwork.line(found), places=place_lines(listed, purpose.reads_per_appointment if purpose else 0),
+        purpose=purpose, labels=Labels(gateway.attributes, tongue_of(request).language), bound=desk.signed.thumbprint is not None,
+    )  # fmt: skip
+
+
+def _show(request: HttpRequest, gateway: Gateway, shown: _Shown, template: str, context: msgspec.Struct) -> Response[str]:
+    """Answer with one page of a session."""
+    return page(request, gateway, template, context, signed=shown.desk.signed, room=Room.DESK, here="today")
 
 
 @get("/desk/sessions/{session:str}", include_in_schema=False)
 async def places(request: HttpRequest, gateway: Served, session: Session) -> Response[str]:
     """Show a session's places."""
-    return await _of_session(request, gateway, session, "desk/session.html")
+    of = await _session(request, gateway, session)
+    context = PlacesPage(
+        session=of.line, now=of.desk.clockwork.now, places=of.places, reads=of.purpose.reads_per_appointment if of.purpose else 0,
+        forms=of.labels.forms(of.purpose.attributes) if of.purpose else (), sheet=_has_sheet(of), bound=of.bound, contacts=of.desk.contacts,
+    )  # fmt: skip
+    return _show(request, gateway, of, "desk/session.html", context)
 
 
 @get("/desk/sessions/{session:str}/attendance", include_in_schema=False)
 async def attendance(request: HttpRequest, gateway: Served, session: Session) -> Response[str]:
     """Show what may be said of a session's places."""
-    return await _of_session(request, gateway, session, "desk/attendance.html")
+    of = await _session(request, gateway, session)
+    until, now = of.line.closes_at + LATE, of.desk.clockwork.now
+    context = AttendancePage(
+        session=of.line, now=now, places=of.places, open=of.purpose is not None and of.line.starts_at <= now < until,
+        until=of.desk.clockwork.hour(until, of.line.site), sheet=_has_sheet(of), bound=of.bound, contacts=of.desk.contacts,
+    )  # fmt: skip
+    return _show(request, gateway, of, "desk/attendance.html", context)
 
 
 @get("/desk/sessions/{session:str}/sheet", include_in_schema=False)
 async def roll_call(request: HttpRequest, gateway: Served, session: Session) -> Response[str]:
     """Show what a roll-call is, before it is asked for."""
-    return await _of_session(request, gateway, session, "desk/sheet.html")
+    of = await _session(request, gateway, session)
+    context = SheetPage(
+        session=of.line, now=of.desk.clockwork.now, places=len(of.places), sheet=of.labels.forms(of.purpose.sheet) if of.purpose else (),
+        bound=of.bound, contacts=of.desk.contacts,
+    )  # fmt: skip
+    return _show(request, gateway, of, "desk/sheet.html", context)
 
 
 @get("/desk/sessions/{session:str}/walk-in", include_in_schema=False)
 async def not_listed(request: HttpRequest, gateway: Served, session: Session) -> Response[str]:
     """Show what to do with somebody who is on no list."""
-    return await _of_session(request, gateway, session, "desk/walk_in.html")
-
-
-async def _of_session(request: HttpRequest, gateway: Gateway, session: str, template: str) -> Response[str]:
-    """Show one page of a session."""
-    desk = await at_desk(request, gateway)
-    found, listed = await session_at(gateway, desk, session)
-    purpose, labels, clockwork = desk.purpose_of(found), Labels(gateway.attributes, tongue_of(request).language), desk.clockwork
-    line = clockwork.line(found)
-    reads = purpose.reads_per_appointment if purpose else 0
-    until = line.closes_at + LATE
-    shown = SessionPage(
-        session=line, now=clockwork.now, places=place_lines(listed, reads), reads=reads,
-        forms=labels.forms(purpose.attributes) if purpose else (), sheet=labels.forms(purpose.sheet) if purpose else (),
-        outcomes=line.state is not State.OUTSIDE and found.starts_at <= clockwork.now < until, outcomes_until=clockwork.hour(until, found.site),
-        display_seconds=gateway.settings.desk.display_seconds, sign_in=desk.signed.sign_in, bound=desk.signed.thumbprint is not None,
-        contacts=desk.contacts,
+    of = await _session(request, gateway, session)
+    context = WalkInPage(
+        session=of.line, now=of.desk.clockwork.now, sheet=_has_sheet(of), bound=of.bound, contacts=of.desk.contacts
     )  # fmt: skip
-    return page(request, gateway, template, shown, signed=desk.signed, room=Room.DESK, here="today")
+    return _show(request, gateway, of, "desk/walk_in.html", context)
+
+
+def _has_sheet(of: _Shown) -> bool:
+    """Tell whether the contract grants a roll-call."""
+    return of.purpose is not None and bool(of.purpose.sheet)
 
 
 @get("/desk/proof/{disclosure:str}", include_in_schema=False)
@@ -123,7 +160,9 @@ async def _proof(connection: Connection, gateway: Gateway, desk: AtDesk, disclos
 async def _entry(connection: Connection, gateway: Gateway, processor: str, disclosure: str) -> tuple[int, asyncpg.Record]:
     """Find a processor's own entry in the log that holds it. Raises ``not-found``."""
     for log_id in sorted(gateway.logs.values(), reverse=True):
-        row = await connection.fetchrow("select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", log_id, processor, disclosure)
+        row = await connection.fetchrow(
+            "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", log_id, processor, disclosure
+        )
         if row is not None:
             return log_id, row
     raise HttpProblem("not-found")

@@ -223,7 +223,7 @@
   }
   ended?.addEventListener("cancel", (event) => event.preventDefault());
   if (window.EventSource) {
-    stream = new EventSource(say.live);
+    stream = new EventSource(say.stream);
     stream.addEventListener("end", end);
     stream.addEventListener("control", async () => {
       if (!shown) return;
