@@ -6,7 +6,6 @@ shown nobody. The proof is a DPoP proof (RFC 9449) for the pages' own address, b
 
 from __future__ import annotations
 
-from functools import cache
 from hashlib import sha256
 from typing import Final
 
@@ -16,7 +15,7 @@ from ecluse import clock
 from ecluse.contracts import Contract, Purpose
 from ecluse.db import LOST
 from ecluse.disclosure import LedgerUnavailable, Proven, Snapshot
-from ecluse.identity import ProofChecker, ProofInvalid
+from ecluse.identity import ProofInvalid
 from ecluse.identity.people import Signed
 from ecluse.ids import is_id
 from ecluse.policy import Terms, bites
@@ -88,18 +87,12 @@ def prove(request: HttpRequest, gateway: Gateway, signed: Signed) -> Proven:
     if proof is None or signed.thumbprint is None or signed.client is None:
         raise HttpProblem("invalid-proof")
     try:
-        found = _checker(getattr(gateway.settings, "pages_url", "") or gateway.settings.public_url).check(
+        found = gateway.desk_proofs.check(
             proof, method=request.method, path=request.scope["path"], token=signed.sign_in, thumbprint=signed.thumbprint, now=clock.now()
         )  # fmt: skip
     except ProofInvalid as bad:
         raise HttpProblem("invalid-proof") from bad
     return Proven(client=signed.client, thumbprint=signed.thumbprint, slot=found.slot, digest=found.digest)
-
-
-@cache
-def _checker(pages_url: str) -> ProofChecker:
-    """Return what checks proofs made for the pages' own address: one a process."""
-    return ProofChecker(pages_url)
 
 
 async def session_at(gateway: Gateway, desk: AtDesk, session: str) -> tuple[StaffSession, list[StaffPlace]]:

@@ -26,7 +26,7 @@
   const call = async (act, fields) => {
     const path = `${root}/${act}`;
     let proof;
-    try { proof = await window.ecluseDeskKey.proof("POST", path); } catch { proof = ""; }
+    try { proof = await (await import(say.key)).proof("POST", path); } catch { proof = ""; }
     if (!proof) return { words: say.nokey };
     let answer, body;
     try {
