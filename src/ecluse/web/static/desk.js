@@ -178,7 +178,7 @@
       const level = row.querySelector("[data-level]")?.value;
       return ["said", [row.dataset.handle, chosen(row).value, ...(level ? [level] : [])].join(" ")];
     });
-    if (!fields.length) { text(status, save.dataset.nothing); return; }
+    if (!fields.length) { text(status, say.nothing); return; }
     text(status, say.saving);
     save.disabled = true;
     const answer = await call("outcomes", fields);
