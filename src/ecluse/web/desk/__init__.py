@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from ecluse.web.desk import acts, listen, views
 from ecluse.web.pages.language import N_
-from ecluse.web.pages.model import Entry
+from ecluse.web.pages.model import About, Entry
 
 HANDLERS: Final[list[Any]] = [*views.HANDLERS, *acts.HANDLERS, *listen.HANDLERS]
-NAVIGATION: Final = (Entry("today", "/desk", N_("My day")),)
+ABOUT: Final = About(home="/desk", help="/desk/help", navigation=(Entry("today", "/desk", N_("My day")),))
 
-__all__ = ["HANDLERS", "NAVIGATION"]
+__all__ = ["ABOUT", "HANDLERS"]
