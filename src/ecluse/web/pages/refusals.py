@@ -108,9 +108,11 @@ REFUSALS: Final[Mapping[str, Words]] = MappingProxyType(
 
 
 class RefusalPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page of a refusal shows. ``who``: the roles that may do it; ``way``: where its one link leads, and what that link says; ``at``: when."""
+    """What the page of a refusal shows.
 
-    key: str
+    ``words``: what it means, and what to do; ``status``: of the answer; ``who``: the roles that may do it; ``way``, ``way_label``: its one link.
+    """
+
     words: Words
     who: list[str]
     way: str
@@ -197,7 +199,7 @@ def refusal_page(key: str, about: About, *, who: list[str], next_: str) -> Refus
     elif key == "again":
         way, label = AGAIN + query, N_("Use your passkey")
     words = REFUSALS[key]
-    return RefusalPage(key=key, words=words, who=who, way=way, way_label=label, status=words.status)
+    return RefusalPage(words=words, who=who, way=way, way_label=label, status=words.status)
 
 
 def room_of(path: str) -> Room:
