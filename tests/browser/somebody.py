@@ -123,7 +123,13 @@ class Somebody:
 @asynccontextmanager
 async def somebody(browser: Browser, origin: str, *, language: str = "fr", **options: Any) -> AsyncIterator[Somebody]:
     """Open a fresh context. ``options``: Playwright's, for its screen, theme and zone."""
-    given = {"locale": language, "timezone_id": "Europe/Paris", "viewport": {"width": 1280, "height": 900}, **options}
+    given = {
+        "locale": language,
+        "timezone_id": "Europe/Paris",
+        "viewport": {"width": 1280, "height": 900},
+        "reduced_motion": "reduce",
+    }
+    given |= options
     context = await browser.new_context(**given)
     try:
         context.set_default_timeout(PATIENCE_MS)

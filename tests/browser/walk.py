@@ -15,7 +15,7 @@ from tests.browser.somebody import Somebody
 NO_PAGES: Final = {
     r"/schema(/.*)?": "the published document, for machines",
     r"/questionnaire.*": "the processor's, without scripts: tests/web/test_questionnaire_browser.py goes through it",
-    r"/static/.*": "what pages are made of: styles, scripts, pictures",
+    r"/assets/.*|/favicon\.ico": "what pages are made of: styles, scripts, pictures",
 }
 """GET routes outside the published document, and the published ones that are no pages are told by it; each pattern with its reason."""
 PUBLISHED_PAGES: Final = {"/problems", "/problems/{code}"}

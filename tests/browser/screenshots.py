@@ -1,0 +1,102 @@
+"""Pictures of every page, of a furnished agency of invented people: ``python -m tests.browser.screenshots [FOLDER]`` (docs/screenshots).
+
+Each page wide, light and in French, and on a phone, dark; some in English and as they are printed. ``README.md`` in the folder says what each one shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from playwright.async_api import Page
+
+from tests.browser.somebody import Somebody, chromium
+from tests.browser.tour import SENTENCES, tour
+
+FOLDER: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
+WIDE: Final = {"width": 1280, "height": 800}
+PHONE: Final = {"width": 390, "height": 844}
+TALLEST: Final = 2_200
+"""Pixels of a page that a picture shows at most: the rest is more of the same."""
+COLOURS: Final = 96
+
+
+@dataclass(kw_only=True)
+class Album:
+    """A folder of pictures. ``shown``: route to the names of its pictures, by kind."""
+
+    folder: Path
+    shown: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    async def take(self, page: Page, route: str, kind: str) -> None:
+        """Take a picture of a page as it stands."""
+        size = await page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], TALLEST)}
+        taken = await page.screenshot(type="png", full_page=True, clip=clip, animations="disabled", caret="hide")
+        name = f"{name_of(route)}-{kind}.png"
+        with Image.open(io.BytesIO(taken)) as picture:
+            few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            few.save(self.folder / name, optimize=True)
+        self.shown.setdefault(route, {})[kind] = name
+
+    async def both(self, person: Somebody, route: str) -> None:
+        """Take a page wide and light, and on a phone, dark."""
+        page = person.page
+        await page.set_viewport_size(WIDE)
+        await page.emulate_media(color_scheme="light")
+        await self.take(page, route, "wide")
+        await page.set_viewport_size(PHONE)
+        await page.emulate_media(color_scheme="dark")
+        await self.take(page, route, "phone")
+        await page.emulate_media(color_scheme="light")
+        await page.set_viewport_size(WIDE)
+
+    def index(self) -> str:
+        """Write the folder's page."""
+        rows = []
+        for route, kinds in sorted(self.shown.items()):
+            pictures = " · ".join(f"[{WORDS[kind]}]({name})" for kind, name in kinds.items())
+            rows.append(f"| `{route}` | {SENTENCES[route]} | {pictures} |")
+        return INDEX.format(rows="\n".join(rows))
+
+
+WORDS: Final = {"wide": "wide", "phone": "phone, dark", "english": "English", "print": "printed"}
+INDEX: Final = """# What the pages look like
+
+Taken of the demo (`make demo`), a synthetic agency: nobody in these pictures exists. Wide ones are light and in French, those of a phone dark; `python -m
+tests.browser.screenshots` takes them again.
+
+| page | what it is for | pictures |
+|---|---|---|
+{rows}
+"""
+
+
+def name_of(route: str) -> str:
+    """Name a route's pictures: ``/console/processors/{{processor}}`` is ``console-processors-processor``."""
+    return re.sub(r"[^a-z0-9]+", "-", route.lower()).strip("-") or "front"
+
+
+async def take_all(folder: Path) -> None:
+    """Tour the agency, and take pictures of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    album = Album(folder=folder)
+    with tempfile.TemporaryDirectory(prefix="ecluse-pictures-") as place:
+        Path(place).chmod(0o711)  # the embedded database's account has to pass
+        async with chromium() as browser, tour(browser, Path(place) / "demo") as stops:
+            async for person, route in stops:
+                await album.both(person, route)
+    (folder / "README.md").write_text(album.index(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(take_all(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))
