@@ -34,7 +34,8 @@ if (document.scrollingElement.scrollWidth > root.clientWidth) {
 const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let node = texts.nextNode(); node; node = texts.nextNode()) {
   const e = node.parentElement;
-  if (!node.data.trim() || !e.checkVisibility({visibilityProperty: true}) || e.closest('.visually-hidden, .skip, .watermark, script, style, option, svg title')) continue;
+  if (!node.data.trim() || !e.checkVisibility({visibilityProperty: true})) continue;
+  if (e.closest('.visually-hidden, .skip, .watermark, .desk-watermark, script, style, option, svg title')) continue;
   const range = document.createRange(); range.selectNodeContents(node);
   for (const box of range.getClientRects()) {
     if (box.width < 1) continue;

@@ -17,6 +17,7 @@ from typing import Final
 from PIL import Image
 from playwright.async_api import Page
 
+from tests.browser.furnished import Furnished, furnished
 from tests.browser.somebody import Somebody, chromium
 from tests.browser.tour import SENTENCES, tour
 
@@ -84,19 +85,30 @@ def name_of(route: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", route.lower()).strip("-") or "front"
 
 
-async def take_all(folder: Path) -> None:
-    """Tour the agency, and take pictures of it."""
+def cleared(folder: Path) -> Album:
+    """Make the folder, without the pictures of the last time."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
-    album = Album(folder=folder)
+    return Album(folder=folder)
+
+
+async def take_all(album: Album, agency: Furnished) -> None:
+    """Tour the agency, and take pictures of it."""
+    async with chromium() as browser:
+        async for person, route in tour(browser, agency):
+            await album.both(person, route)
+
+
+def main(folder: Path) -> None:
+    """Make an agency, and the folder anew."""
+    album = cleared(folder)
     with tempfile.TemporaryDirectory(prefix="ecluse-pictures-") as place:
         Path(place).chmod(0o711)  # the embedded database's account has to pass
-        async with chromium() as browser, tour(browser, Path(place) / "demo") as stops:
-            async for person, route in stops:
-                await album.both(person, route)
+        with furnished(Path(place) / "demo", people=2_000) as agency:
+            asyncio.run(take_all(album, agency))
     (folder / "README.md").write_text(album.index(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    asyncio.run(take_all(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

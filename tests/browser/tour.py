@@ -6,8 +6,6 @@ It goes where links lead from each room's front page, once to each route; pages 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Browser
@@ -18,6 +16,8 @@ from tests.browser.people import agent, officer, officer_link
 from tests.browser.somebody import Somebody, somebody
 from tests.browser.walk import walk
 
+SENTENCES: Final[dict[str, str]] = {}
+"""What each page is for, by its route."""
 LEAVES: Final = r"^/sign-out"
 TRAINERS: Final = "lyon-formation"
 

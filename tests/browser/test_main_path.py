@@ -1,0 +1,202 @@
+"""The main path in a real browser, one story each: from a one-time link to a person shown, attendance written, a contractor stopped, a gate opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from ecluse.identity.people import Role
+from tests.agency import Agency, Meeting, Party
+from tests.browser.people import agent, officer_link, sign_in
+from tests.browser.somebody import Somebody, somebody
+from tests.invented import MARK
+
+pytestmark = [pytest.mark.web, pytest.mark.asyncio(loop_scope="module")]
+
+ENGLISH: Final = "en"
+RUNNING: Final = timedelta(minutes=-50)
+"""Begun so long ago that it runs by the database's clock and by the machine's."""
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A contractor with a session under way. ``handles``: of its places, by the person's number; ``session``: its id."""
+
+    party: Party
+    meeting: Meeting
+    handles: dict[int, str]
+    session: str
+
+    @property
+    def path(self) -> str:
+        """The session's page."""
+        return f"/desk/sessions/{self.session}"
+
+
+async def furnish(agency: Agency, persons: Sequence[int], *, begins_in: timedelta = RUNNING, **terms: Any) -> Desk:
+    """Bind a contractor with one session."""
+    party = await agency.bind(
+        **{"assurance": "authenticated", "sheet": {"family_name": "full", "given_name": "initial"}, **terms}
+    )
+    meeting = await agency.meeting(party, persons, begins_in=begins_in)
+    return await planned(agency, meeting)
+
+
+async def planned(agency: Agency, meeting: Meeting, *, cancelled: Sequence[int] = ()) -> Desk:
+    """Put a session as it is described on the plan."""
+    handles = await agency.schedule(meeting, cancelled=cancelled)
+    rows = await agency.fetch(
+        "select id from ecluse.session where processor_id = $1 and session_ref = $2", meeting.party.name, meeting.ref
+    )
+    return Desk(party=meeting.party, meeting=meeting, handles=handles, session=rows[0]["id"])
+
+
+async def looks(agency: Agency, desk: Desk, person: int) -> int:
+    """Count how often a place was opened."""
+    rows = await agency.fetch(
+        "select coalesce(sum(used), 0)::int as used from ecluse.budget where scope = 'appointment' and target = $1",
+        desk.handles[person],
+    )
+    return int(rows[0]["used"])
+
+
+# ── coming in and going out ──────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_link_when_used_then_a_passkey_and_never_again(agency: Agency, browser: Browser) -> None:
+    """An officer enrols by a one-time link, which leaves the address at once and opens nothing a second time; then signs in by the passkey alone."""
+    _, link = await officer_link(agency.installation, "Ana Lemoine", Role.READER)
+    origin, secret = agency.installation.settings.pages, link.partition("#")[2]
+    async with somebody(browser, origin, language=ENGLISH) as ana:
+        await ana.open(link)
+        await expect(ana.page.locator("main")).to_contain_text("Ana Lemoine")
+        assert secret not in ana.page.url
+        await ana.page.locator("main button.primary").click()
+        await ana.page.wait_for_url(lambda url: "/enrol" not in url)
+        await sign_in(ana, "/console", arrives="/console")
+        cookie = next(each for each in await ana.context.cookies() if each["name"] == "__Host-ecluse")
+        assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"], cookie["path"]) == (True, True, "Strict", "/")
+        assert not any(secret in request.url for request in ana.asked)
+    async with somebody(browser, origin, language=ENGLISH) as other:
+        other.may_be_refused.add(410)
+        await other.open(link)
+        await expect(other.page.locator("main")).to_contain_text("This link cannot be used")
+
+
+async def test_sign_out_when_back_is_pressed_then_nothing_shows(agency: Agency, browser: Browser) -> None:
+    """After signing out, Back and the address itself lead to the sign-in, and the page shows nobody and nothing of the desk."""
+    desk = await furnish(agency, [20])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        trainer.may_be_refused.add(401)
+        await trainer.open(desk.path)
+        await show(trainer, desk, 20)
+        await trainer.page.keyboard.press("Escape")
+        await trainer.page.locator(".desk-worker button").click()
+        await trainer.page.wait_for_url("**/sign-in*")
+        await expect(trainer.page.locator("main")).to_contain_text("signed out")
+        await trainer.page.go_back()
+        await trainer.page.wait_for_url("**/sign-in*")
+        assert MARK not in await trainer.html()
+        assert [each for each in await trainer.context.cookies() if each["name"] == "__Host-ecluse"] == []
+        await trainer.open(desk.path)
+        assert trainer.path.startswith("/sign-in")
+
+
+# ── the desk ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def show(trainer: Somebody, desk: Desk, person: int) -> None:
+    """Press Show at a person's place, and wait until the person is on the screen."""
+    await trainer.page.locator(f'[data-show="{desk.handles[person]}"]').click()
+    await expect(trainer.page.locator("[data-person]")).to_be_visible()
+
+
+async def test_session_when_served_then_one_person_with_a_watermark_and_a_count_down(agency: Agency, browser: Browser) -> None:
+    """The trainer's day, her session, one person: under a watermark, with the time left, gone with Esc; loading the page again spends no second look."""
+    desk = await furnish(agency, [21, 22])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        await trainer.page.get_by_role("link", name="Formation").first.click()
+        await expect(trainer.page.locator("[data-show]")).to_have_count(2)
+        assert MARK + "nom" not in await trainer.html()
+        await show(trainer, desk, 21)
+        dialog = trainer.page.locator("#desk-person")
+        await expect(dialog).to_contain_text(f"{MARK}nom0021")
+        assert f"{MARK}nom0022" not in await trainer.html()
+        await expect(dialog.locator(".desk-watermark")).to_contain_text(f"{MARK}agent0")
+        await expect(dialog.locator("[data-left]")).to_contain_text("Closes in")
+        await trainer.page.keyboard.press("Escape")
+        await expect(trainer.page.locator("[data-person]")).to_have_count(0)
+        assert f"{MARK}nom" not in await trainer.html()
+        await trainer.page.reload()
+        await show(trainer, desk, 21)
+        await expect(dialog).to_contain_text("Shown again, no look spent")
+        assert desk.handles[21] not in "".join(request.url for request in trainer.asked)
+
+
+async def test_desk_when_worked_with_the_keyboard_then_all_can_be_done(agency: Agency, browser: Browser) -> None:
+    """From the skip link to a person and back without a mouse: each stop is in sight with its focus drawn, Enter shows, Esc closes, focus returns."""
+    desk = await furnish(agency, [23, 24])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        await trainer.open(desk.path)
+        keys = trainer.page.keyboard
+        await keys.press("Tab")
+        assert (await trainer.focused())["href"] == "#main"
+        met = []
+        for _ in range(40):
+            await keys.press("Tab")
+            stop = await trainer.focused()
+            assert stop["seen"], stop
+            assert stop["drawn"], stop
+            met.append(stop["text"])
+            if stop["text"].startswith("Show"):
+                break
+        await keys.press("ArrowDown")
+        assert (await trainer.focused())["text"] == "Show place 2"
+        await keys.press("Enter")
+        await expect(trainer.page.locator("[data-person]")).to_contain_text(f"{MARK}nom0024")
+        for _ in range(8):  # the focus stays inside
+            await keys.press("Tab")
+            assert await trainer.page.evaluate(
+                "!document.activeElement || document.activeElement === document.body || !!document.activeElement.closest('dialog')"
+            )
+        await keys.press("Escape")
+        await expect(trainer.page.locator("[data-person]")).to_have_count(0)
+        assert (await trainer.focused())["text"] == "Show place 2"
+        assert "Sign out" in met
+
+
+async def test_attendance_when_saved_then_written_back(agency: Agency, browser: Browser) -> None:
+    """Attendance is written without a name on the screen, and stands in the agency's books."""
+    desk = await furnish(agency, [25, 26])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        await trainer.open(f"{desk.path}/attendance")
+        first = trainer.page.locator(f'[data-handle="{desk.handles[25]}"]')
+        await first.get_by_text("Absent").click()
+        await trainer.page.get_by_role("button", name="All others present").click()
+        await trainer.page.get_by_role("button", name="Save").click()
+        await expect(trainer.page.locator("#desk-part")).to_contain_text("2 places saved")
+        assert MARK + "nom" not in await trainer.html()
+        await trainer.page.reload()
+        await expect(first.locator("input:checked")).to_have_value("absent")
+    rows = await agency.fetch(
+        "select appointment_id, attendance from ecluse.outcome where appointment_id = any($1::text[])",
+        list(desk.handles.values()),
+    )
+    assert {row["appointment_id"]: row["attendance"] for row in rows} == {desk.handles[25]: "absent", desk.handles[26]: "present"}
+
+
+async def test_place_when_it_may_not_be_shown_then_the_words_say_why(agency: Agency, browser: Browser) -> None:
+    """Not open yet, called off meanwhile, moved away meanwhile: nobody is shown, and the page says which, and what to do."""
+    desk = await furnish(agency, [27, 28])
+    later = await planned(agency, await agency.meeting(desk.party, [29], begins_in=timedelta(days=3), ref="S2"))
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        await trainer.open(later.path)
+        await expect(trainer.page.locator("main")).to_contain_text("Before that, nobody can")
+        await expect(trainer.page.locator("[data-show]")).to_be_disabled()
+        await trainer.open(desk.path)
+        await planned(agency, desk.meeting, cancelled=[27])
+        await trainer.page.locator(f'[data-show="{desk.handles[27]}"]').click()
+        await expect(trainer.page.locator('[data-refused="outside-window"]')).to_contain_text("This place was called off")
+        await trainer.page.keyboard.press("Escape")
+        assert f"{MARK}nom" not in await trainer.html()
