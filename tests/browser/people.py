@@ -34,14 +34,14 @@ async def officer_link(installation: Installation, name: str, *roles: Role) -> t
 async def enrol(person: Somebody, link: str) -> None:
     """Open a one-time link and make the passkey; ends on the page that says so."""
     await person.open(link)
-    await person.page.locator("main button.primary").click()
-    await person.page.wait_for_url(lambda url: "/enrol" not in url)
+    await person.page.locator("[data-do]").click()
+    await expect(person.page.locator("[data-done]")).to_be_visible()
 
 
 async def sign_in(person: Somebody, start: str, *, arrives: str) -> None:
     """Open a page that needs a sign-in, use the passkey, and arrive."""
     await person.open(start)
-    await person.page.locator("main button.primary").click()
+    await person.page.locator("[data-do]").click()
     await person.page.wait_for_url(lambda url: url.removeprefix(person.origin).startswith(arrives))
     await expect(person.page.locator("main h1")).to_be_visible()
 
