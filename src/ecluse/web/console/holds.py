@@ -139,11 +139,11 @@ class SuspendForm(msgspec.Struct, frozen=True, kw_only=True):
     hours: Literal["1", "24", "168"] | None = None
 
 
-@get("/console/holds/new/{scope:str}/{target:str}", include_in_schema=False)
-async def new_hold(request: HttpRequest, gateway: Served, scope: Scope, target: Target) -> Response[str]:
+@get("/console/holds/new/{kind:str}/{target:str}", include_in_schema=False)
+async def new_hold(request: HttpRequest, gateway: Served, kind: Scope, target: Target) -> Response[str]:
     """Show the form that suspends something."""
     signed = await officer(request, gateway, Act.HOLD)
-    return await _new(request, gateway, signed, scope, target)
+    return await _new(request, gateway, signed, kind, target)
 
 
 async def _new(
@@ -170,11 +170,11 @@ def _spelled(scope: str, target: str) -> bool:
     return scope in {"processor", "contract"} and is_name(target)
 
 
-@post("/console/holds/new/{scope:str}/{target:str}", include_in_schema=False, status_code=200)
-async def suspend(request: HttpRequest, gateway: Served, scope: Scope, target: Target) -> Response[str]:
+@post("/console/holds/new/{kind:str}/{target:str}", include_in_schema=False, status_code=200)
+async def suspend(request: HttpRequest, gateway: Served, kind: Scope, target: Target) -> Response[str]:
     """Suspend a processor, contract, machine or agent: the next decision already refuses."""
     signed = await officer(request, gateway, Act.HOLD, stepped_up=True)
-    if not _spelled(scope, target):
+    if not _spelled(kind, target):
         raise NotFoundException
     filled = await form(request, SuspendForm)
     wanted = filled.value
@@ -182,14 +182,14 @@ async def suspend(request: HttpRequest, gateway: Served, scope: Scope, target: T
         filled.fault("reason", N_("It is empty or cannot be read. Write visible characters on one line."))
         wanted = None
     if wanted is None:
-        return await _new(request, gateway, signed, scope, target, filled=filled, status=422)
+        return await _new(request, gateway, signed, kind, target, filled=filled, status=422)
     try:
         async with acting(gateway) as connection:
             until = None
             if wanted.hours is not None:
                 until = await connection.fetchval("select ecluse.clock()") + timedelta(hours=int(wanted.hours))
             _, sealed = await place_hold(
-                connection, log_id=gateway.log_id, scope=scope, target=target, effect="suspend", reason=wanted.reason, actor=signed.person,
+                connection, log_id=gateway.log_id, scope=kind, target=target, effect="suspend", reason=wanted.reason, actor=signed.person,
                 until_at=until,
             )  # fmt: skip
     except (HoldUnknown, AgentUnknown):

@@ -117,7 +117,7 @@ async def processors(
     request: HttpRequest,
     gateway: Served,
     q: Annotated[str, QueryParameter(description="Part of a name or id.", max_length=MOST_QUERY)] = "",
-    state: Annotated[str, QueryParameter(description="A gate's state.", max_length=10)] = "",
+    standing: Annotated[str, QueryParameter(description="A gate's state.", name="state", max_length=10)] = "",
     number: Annotated[int, QueryParameter(description="Which page.", name="page", ge=1, le=10_000)] = 1,
 ) -> Response[str]:
     """List processors."""
@@ -125,7 +125,7 @@ async def processors(
     async with reading(gateway) as connection:
         instant, everybody = await console_of(request, gateway).register.read(connection, gateway.log_id)
         persons = {row["processor_id"]: row["persons"] for row in await rows_of(connection, "persons_today", instant.at)}
-    known = state if state in {each.value for each in GateState} else ""
+    known = standing if standing in {each.value for each in GateState} else ""
     context = make_processors(everybody, persons, instant.at, tongue_of(request), query=q, state=known, number=number)
     return page(request, gateway, "console/processors.html", context, signed=signed, room=Room.CONSOLE, here="processors")
 
