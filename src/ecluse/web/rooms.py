@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ecluse.web import console, desk, pages
+from ecluse.web import console, desk, pages, sign_in
 from ecluse.web.pages.model import About, Room
 
 HANDLERS: Final[list[Any]] = [
     *pages.HANDLERS,
+    *sign_in.HANDLERS,
     *console.HANDLERS,
     *desk.HANDLERS,
 ]
 ABOUT: Final[Mapping[Room, About]] = {
-    Room.SIGN_IN: About(home="/sign-in"),
+    Room.SIGN_IN: sign_in.ABOUT,
     Room.CONSOLE: console.ABOUT,
     Room.DESK: desk.ABOUT,
     Room.MY_DATA: About(home="/my-data", help="/my-data/help"),

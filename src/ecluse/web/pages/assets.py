@@ -6,6 +6,7 @@ The file is read and hashed once, at its first use; what is not in `KINDS` is no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
@@ -23,6 +24,7 @@ PATH: Final = "/assets"
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml", "png": "image/png"}
 )
+_IMPORT: Final = re.compile(rb'from "\./([a-z0-9-]+\.js)"')
 _HEADERS: Final = {
     "cache-control": "public, max-age=31536000, immutable",
     "cross-origin-resource-policy": "same-origin",
@@ -44,14 +46,22 @@ class Asset(msgspec.Struct, frozen=True):
 def assets() -> Mapping[str, Asset]:
     """Return every asset by its name: ``ecluse.css``, ``vendor/htmx-4.0.1.min.js``."""
     root = files("ecluse.web") / "static"
-    found = {}
-    for name, file in sorted(_walk(root, "")):
-        kind = KINDS.get(name.rpartition(".")[2])
-        if kind is not None:
-            content = file.read_bytes()
-            stem, _, extension = name.rpartition("/")[2].rpartition(".")
-            found[name] = Asset(f"{PATH}/{stem}.{sha256(content).hexdigest()[:16]}.{extension}", kind, content)
+    read = {name: file.read_bytes() for name, file in sorted(_walk(root, "")) if name.rpartition(".")[2] in KINDS}
+    found: dict[str, Asset] = {}
+    for name in read:
+        _add(name, read, found)
     return MappingProxyType(found)
+
+
+def _add(name: str, read: Mapping[str, bytes], found: dict[str, Asset]) -> Asset:
+    """Add an asset, and before it what it imports: ``from "./desk-key.js"`` becomes the address of that asset, with its hash."""
+    if name not in found:
+        stem, _, extension = name.rpartition("/")[2].rpartition(".")
+        content = read[name]
+        if extension == "js":
+            content = _IMPORT.sub(lambda match: b'from "%s"' % _add(match[1].decode(), read, found).address.encode(), content)
+        found[name] = Asset(f"{PATH}/{stem}.{sha256(content).hexdigest()[:16]}.{extension}", KINDS[extension], content)
+    return found[name]
 
 
 def _walk(folder: Traversable, within: str) -> list[tuple[str, Traversable]]:

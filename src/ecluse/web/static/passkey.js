@@ -1,0 +1,172 @@
+// Signing in, using a one-time link, and using the passkey once more. The page says what is shown; this only asks the browser and sends what it answers.
+import { keep, keeps, make, sign } from "./desk-key.js";
+
+const place = document.querySelector("[data-passkey]");
+const button = place.querySelector("[data-do]");
+const said = place.querySelector("[data-said]");
+const unpack = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
+function pack(bytes) {
+  let text = "";
+  for (const byte of new Uint8Array(bytes)) text += String.fromCharCode(byte);
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+class Refused extends Error {
+  constructor(told) {
+    super(told.code);
+    this.told = told;
+  }
+}
+
+// The words for what only the browser knows stand in the page.
+const word = (name) => {
+  const found = place.querySelector(`[data-word="${name}"]`);
+  return { code: name, title: found?.dataset.title || "", text: found?.textContent.trim() || "" };
+};
+
+function tell(told, kind = "bad") {
+  said.dataset.kind = kind;
+  said.querySelector("[data-title]").textContent = told.title;
+  said.querySelector("[data-text]").textContent = told.text;
+  said.hidden = false;
+  said.focus();
+}
+
+async function send(path, body, fields = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json", ...fields }, body: JSON.stringify(body), credentials: "same-origin" });
+  } catch {
+    throw new Refused(word("unreachable"));
+  }
+  const json = (answer.headers.get("content-type") || "").startsWith("application/json");
+  if (answer.ok && json) return answer.json();
+  throw new Refused(json ? await answer.json() : word("failed"));
+}
+
+function go(path) {
+  const address = new URL(path, location.href);
+  if (address.origin !== location.origin) throw new Refused(word("failed"));
+  location.assign(address);
+}
+
+const listed = (credentials) => (credentials || []).map((each) => ({ ...each, id: unpack(each.id) }));
+
+async function create(options) {
+  const publicKey = {
+    ...options,
+    challenge: unpack(options.challenge),
+    user: { ...options.user, id: unpack(options.user.id) },
+    excludeCredentials: listed(options.excludeCredentials),
+  };
+  const made = await navigator.credentials.create({ publicKey });
+  const { clientDataJSON, attestationObject } = made.response;
+  return { id: made.id, response: { clientDataJSON: pack(clientDataJSON), attestationObject: pack(attestationObject) } };
+}
+
+async function get(options) {
+  const publicKey = { ...options, challenge: unpack(options.challenge), allowCredentials: listed(options.allowCredentials) };
+  const used = await navigator.credentials.get({ publicKey });
+  const { clientDataJSON, authenticatorData, signature, userHandle } = used.response;
+  return {
+    id: used.id,
+    response: {
+      clientDataJSON: pack(clientDataJSON),
+      authenticatorData: pack(authenticatorData),
+      signature: pack(signature),
+      userHandle: userHandle ? pack(userHandle) : null,
+    },
+  };
+}
+
+const next = () => place.dataset.next || "";
+
+const deeds = {
+  async "sign-in"() {
+    const asked = await send("/sign-in/begin", { next: next() });
+    const credential = await get(asked.options);
+    const key = await make(asked.now);
+    const able = await keeps(key);
+    const fields = able ? { dpop: await sign(key, "POST", "/sign-in/finish", "") } : {};
+    const answer = await send("/sign-in/finish", { credential, next: next(), desk_key: able ? key.jwk : null }, fields);
+    if (answer.desk) await keep(key);
+    go(answer.go);
+  },
+  async again() {
+    const asked = await send("/sign-in/again/begin", { next: next() });
+    const answer = await send("/sign-in/again/finish", { credential: await get(asked.options), next: next() });
+    go(answer.go);
+  },
+  async enrol() {
+    const credential = await create(greeting.options);
+    await send("/sign-in/enrol/finish", { secret, credential, label: place.querySelector("[name=label]").value });
+    secret = "";
+    place.querySelector("[data-before]").hidden = true;
+    const done = place.querySelector("[data-done]");
+    done.hidden = false;
+    done.focus();
+  },
+};
+
+function reason(error) {
+  if (error instanceof Refused) return error.told;
+  if (error?.name === "NotAllowedError" || error?.name === "AbortError") return word("cancelled");
+  if (error?.name === "InvalidStateError") return word("there-already");
+  if (error?.name === "SecurityError" || error?.name === "NotSupportedError") return word("unable");
+  return word("failed");
+}
+
+async function run() {
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  said.hidden = true;
+  try {
+    await deeds[place.dataset.passkey]();
+  } catch (error) {
+    tell(reason(error));
+    if (place.dataset.passkey === "enrol" && secret) await greet().catch((again) => { close(reason(again)); });
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}
+
+// ── a one-time link: its end is taken out of the address before anything else, and is kept by nothing but this page ──
+let secret = "", greeting = null;
+
+function close(told) {
+  secret = "";
+  tell(told);
+  place.querySelector("[data-before]").hidden = true;
+}
+
+async function greet() {
+  greeting = await send("/sign-in/enrol/begin", { secret });
+  place.querySelector("[data-name]").textContent = greeting.name;
+  place.querySelector("[data-agent]").hidden = !greeting.agent;
+  place.querySelector("[data-recovery]").hidden = !greeting.recovery;
+  place.querySelector("[data-before]").hidden = false;
+}
+
+async function begin() {
+  if (place.dataset.passkey === "enrol") {
+    secret = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+  }
+  if (!window.PublicKeyCredential || !window.isSecureContext) {
+    button.hidden = true;
+    tell(word("unable"));
+    return;
+  }
+  button.addEventListener("click", run);
+  button.hidden = false;
+  if (place.dataset.passkey === "enrol") {
+    if (!secret) close(word("no-secret"));
+    else await greet().catch((error) => close(reason(error)));
+  } else if (place.dataset.passkey === "sign-in") {
+    // whoever came by a link of another site did not show the cookie at first; this page's own question does
+    const here = await send("/sign-in/here", { next: next() }).catch(() => null);
+    if (here?.go) go(here.go);
+  }
+}
+
+begin();
