@@ -123,7 +123,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     next: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
-_AGAIN: Final = N_("Try again from this page. If it fails once more, ask the person who runs the accounts.")
+class _Unreadable(SignInRefused):
+    """The body is not what this address takes."""
+
+    code = "unreadable"
+
+
+class _ClockWrong(SignInRefused):
+    """The browser's proof is of another time."""
+
+    code = "clock"
+
+
 WORDS: Final[Mapping[type[Exception], Words]] = MappingProxyType(
     {
         LinkClosed: Words(
@@ -143,25 +154,17 @@ WORDS: Final[Mapping[type[Exception], Words]] = MappingProxyType(
             403, N_("This browser kept no key"),
             N_("The desk needs a browser that may keep a key of its own: leave private browsing, or use another browser, and sign in again."),
         ),
+        _Unreadable: Words(400, N_("This could not be read"), N_("Load the page again: it may be of an older version. Nothing was changed.")),
+        _ClockWrong: Words(403, N_("This computer's clock is wrong"), N_("Set its date and time, then load this page again.")),
         SignInNeeded: Words(401, N_("Please sign in"), N_("Nobody is signed in on this browser, or the time of this sign-in is over.")),
     }
 )  # fmt: skip
 """What each refusal is to the person who reads it."""
-_UNREADABLE: Final = Words(400, N_("This could not be read"), N_("Load the page again: it may be of an older version. Nothing was changed."))
+_UNREADABLE: Final = Words(
+    400, N_("This could not be read"), N_("Load the page again: it may be of an older version. Nothing was changed.")
+)
 _CLOCK: Final = Words(403, N_("This computer's clock is wrong"), N_("Set its date and time, then load this page again."))
 _DOWN: Final = Words(503, N_("Not available just now"), N_("Wait a moment, then try again. Nothing was changed."))
-
-
-class _Unreadable(SignInRefused):
-    """The body is not what this address takes."""
-
-    code = "unreadable"
-
-
-class _ClockWrong(SignInRefused):
-    """The browser's proof is of another time."""
-
-    code = "clock"
 
 
 Handler = Callable[[HttpRequest, Gateway], Awaitable[Response[Any]]]
@@ -175,7 +178,7 @@ def _telling(answer: Callable[[HttpRequest, Gateway], Awaitable[Response[Any]]])
         try:
             return await answer(request, gateway)
         except (SignInRefused, SignInNeeded) as refused:
-            words = {_Unreadable: _UNREADABLE, _ClockWrong: _CLOCK}.get(type(refused)) or WORDS.get(type(refused))
+            words = WORDS.get(type(refused))
             if words is None:
                 raise
             return _tell(request, refused.code, words)
@@ -238,7 +241,7 @@ def _asked(options: Mapping[str, object]) -> Response[Any]:
 
 
 @_telling
-async def _here(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _here(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Say where to go to whoever is signed in: a browser that came by a link of another site did not show its cookie at first."""
     wanted = await _read(request, Wanted)
     signed = await whoever(request, gateway)
@@ -246,14 +249,14 @@ async def _here(request: HttpRequest, gateway: Gateway) -> Response[Any]:
 
 
 @_telling
-async def _begin(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _begin(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Say what to sign."""
     await _read(request, Wanted)
     return _asked(await begin_sign_in(gateway.pool, gateway.site))
 
 
 @_telling
-async def _finish(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _finish(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Sign somebody in."""
     sent = await _read(request, Signature)
     key = _desk_key(request, gateway, sent.desk_key)
@@ -267,7 +270,7 @@ async def _finish(request: HttpRequest, gateway: Gateway) -> Response[Any]:
 
 
 @_telling
-async def _enrol_begin(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _enrol_begin(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Say whom a link is for, and what to make."""
     sent = await _read(request, Secret)
     welcome = await begin_enrolment(gateway.pool, gateway.site, secret=sent.secret)
@@ -275,7 +278,7 @@ async def _enrol_begin(request: HttpRequest, gateway: Gateway) -> Response[Any]:
 
 
 @_telling
-async def _enrol_finish(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _enrol_finish(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Register the passkey that was made."""
     sent = await _read(request, Made)
     await finish_enrolment(
@@ -285,14 +288,14 @@ async def _enrol_finish(request: HttpRequest, gateway: Gateway) -> Response[Any]
 
 
 @_telling
-async def _again_begin(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _again_begin(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Say what to sign once more."""
     await _read(request, Wanted)
     return _asked(await begin_step_up(gateway.pool, gateway.site, await _signed(request, gateway)))
 
 
 @_telling
-async def _again_finish(request: HttpRequest, gateway: Gateway) -> Response[Any]:
+async def _again_finish(request: HttpRequest, gateway: Served) -> Response[Any]:
     """Say that the same person is there."""
     sent = await _read(request, Signature)
     signed = await _signed(request, gateway)
