@@ -26,7 +26,6 @@ from ecluse.web.console.faults import Form, filled_again
 from ecluse.web.console.governed import Everybody, Hold, row_of, rows_of, statement
 from ecluse.web.console.names import names_of, say_who
 from ecluse.web.console.state import acting, console_of, reading
-from ecluse.web.console.words import SCOPES
 from ecluse.web.gateway import Gateway, HttpRequest, Served
 from ecluse.web.pages.frame import N_, Filled, Room, Signed, form, page
 from ecluse.web.pages.guard import officer
@@ -233,5 +232,4 @@ async def release(request: HttpRequest, gateway: Served, id: Target) -> Response
     return done("/console/holds", "hold-released", sealed.index)
 
 
-__all__ = ["HANDLERS", "SCOPES", "HoldLine", "HoldsPage", "ReleasePage", "SuspendPage", "ended_line", "hold_line"]
 HANDLERS: Final = [holds, new_hold, suspend, hold, release]

@@ -1,4 +1,4 @@
-"""What the console's codes are called: gates, kinds of evidence, severities, scopes, sources, states. Source texts, translated where they are shown."""
+"""What the console's codes are called where code has to name them; states are named in ``templates/console/_bits.html``, which draws them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,6 @@ from ecluse.contracts.words import KINDS, words_of
 from ecluse.web.pages.language import N_, Tongue
 from ecluse.web.problem_pages import entries, title_of
 
-GATES: Final[Mapping[str, str]] = {
-    "open": N_("open"),
-    "warn": N_("open, with a warning"),
-    "frozen": N_("frozen"),
-    "closed": N_("closed"),
-}
-MOVES: Final[Mapping[str, str]] = {
-    "controller": N_("ours"),
-    "processor": N_("the processor’s"),
-    "nobody": N_("nobody’s: wait"),
-}
 SEVERITIES: Final[Mapping[str, str]] = {
     "critical": N_("critical"),
     "high": N_("high"),
@@ -35,39 +24,6 @@ SOURCES: Final[Mapping[str, str]] = {
     "incident": N_("an incident"),
     "other": N_("something else"),
 }
-SCOPES: Final[Mapping[str, str]] = {
-    "processor": N_("processor"),
-    "client": N_("machine"),
-    "agent": N_("agent"),
-    "contract": N_("contract"),
-    "person": N_("person"),
-}
-EFFECTS: Final[Mapping[str, str]] = {
-    "suspend": N_("suspended"),
-    "freeze": N_("frozen by hand"),
-    "keep": N_("records kept"),
-}
-DOCUMENTS: Final[Mapping[str, str]] = {
-    "submitted": N_("waits for a decision"),
-    "accepted": N_("accepted"),
-    "rejected": N_("rejected"),
-    "withdrawn": N_("withdrawn"),
-}
-OVERRIDES: Final[Mapping[str, str]] = {
-    "asked": N_("waits for a second person"),
-    "in force": N_("in force"),
-    "lapsed": N_("lapsed: nobody approved it in time"),
-    "over": N_("over"),
-    "revoked": N_("revoked"),
-}
-RESPONSES: Final[Mapping[str, str]] = {
-    "sent": N_("sent, nothing answered yet"),
-    "begun": N_("being answered"),
-    "handed in": N_("handed in: read it"),
-    "accepted": N_("accepted as evidence"),
-    "revoked": N_("link revoked"),
-    "expired": N_("link expired"),
-}
 FORMS: Final[Mapping[str, str]] = {
     "full": N_("in full"),
     "initial": N_("the initial"),
@@ -79,19 +35,6 @@ FORMS: Final[Mapping[str, str]] = {
     "relay": N_("a substitute address"),
     "withheld": N_("not given"),
 }
-ASSURANCES: Final[Mapping[str, str]] = {
-    "asserted": N_("named by the processor’s machine"),
-    "authenticated": N_("signed in at the desk"),
-}
-CHIPS: Final[Mapping[str, str]] = {
-    "open": "open", "warn": "warn", "frozen": "frozen", "closed": "closed",
-    "critical": "bad", "high": "bad", "medium": "warn", "low": "neutral",
-    "submitted": "wait", "accepted": "ok", "rejected": "neutral", "withdrawn": "neutral",
-    "asked": "wait", "in force": "warn", "lapsed": "neutral", "over": "neutral", "revoked": "neutral",
-    "sent": "neutral", "begun": "neutral", "handed in": "wait", "expired": "neutral",
-    "suspend": "bad", "freeze": "frozen", "keep": "neutral",
-}  # fmt: skip
-"""The look of each state: the word stands in it, so nothing is said by colour alone."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
