@@ -25,17 +25,17 @@ OPEN: Final = {
     "GET /.well-known/": "metadata: what a client has to know before it can say who it is",
     "GET /assets/": "style and script, the same for everyone",
     "GET /enrol": "the page behind a one-time link, whose secret never leaves the fragment",
-    "POST /enrol": "a one-time link's secret is its credential",
     "GET /favicon.ico": "the mark",
     "GET /healthz": "whether it answers",
     "GET /ledger/": "the public ledger; its entries want an auditor's token",
     "GET /my-data": "the persons the data are about say who they are on it, or at a portal",
     "POST /my-data": "a one-time code is its credential",
+    "GET /oauth/jwks": "public keys",
+    "GET /outcomes/jwks": "public keys",
     "POST /oauth/token": "a client says who it is with its key",
     "GET /problems": "the same for everyone",
     "GET /questionnaire": "a link's secret is its credential",
     "POST /questionnaire": "a link's secret is its credential",
-    "GET /readyz": "whether it can do its work",
     "GET /schema": "the published interface",
     "GET /sign-in": "where one signs in",
     "POST /sign-in": "a passkey is its credential",
@@ -89,19 +89,9 @@ def test_routes_when_listed_then_each_is_classified() -> None:
 
 def test_routes_when_open_then_each_line_is_needed() -> None:
     """No reason outlives its route. Rooms that are still to come are spared."""
-    to_come = {
-        "GET /enrol",
-        "POST /enrol",
-        "GET /my-data",
-        "POST /my-data",
-        "GET /sign-in",
-        "POST /sign-in",
-        "POST /sign-out",
-        "GET /.well-known/",
-        "GET /readyz",
-    }
+    to_come = {"GET /my-data", "POST /my-data"}
     stale = {each for each in OPEN if not any(f"{method} {path}".startswith(each) for method, path in ROUTES)}
-    assert stale - to_come == set()
+    assert stale - to_come == set(), stale
 
 
 async def test_routes_when_nobody_is_signed_in_then_nothing_is_reached(agency: Agency) -> None:
@@ -115,7 +105,11 @@ async def test_routes_when_nobody_is_signed_in_then_nothing_is_reached(agency: A
             headers = {"sec-fetch-site": "same-origin"} if kind == "sign-in" else {}
             answer = await browser.request(method, address(path), headers=headers)
             if kind == "token":
-                good = answer.status_code == 401 and answer.json()["type"] == "/problems/invalid-token"
+                # a body that is none may be refused before the token is looked at: neither tells anything
+                good = answer.status_code in {400, 401} and answer.json()["type"] in {
+                    "/problems/invalid-token",
+                    "/problems/invalid-request",
+                }
             elif method == "GET":
                 there = answer.headers.get("location", "")
                 good = answer.status_code == 303 and there.startswith("/sign-in?next=%2F") and "//" not in there
@@ -137,13 +131,14 @@ async def test_pages_when_a_cookie_is_invented_then_nothing_is_reached(agency: A
 @pytest.mark.parametrize(
     "fields",
     [
-        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"}, {}, {"origin": "https://elsewhere.example"}, {"origin": "null"},
+        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"}, {}, {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
         {"sec-fetch-site": "cross-site", "origin": "PAGES"},
     ],
     ids=["cross", "same-site", "typed", "nothing", "other-origin", "null-origin", "contradiction"],
 )  # fmt: skip
 async def test_change_when_sent_from_elsewhere_then_refused_before_anything(agency: Agency, fields: dict[str, str]) -> None:
-    """Each route of a page that changes anything refuses a request that no page of ours sent: 403, a page, the connection ended, its body unread."""
+    """Each route of a page that changes anything refuses what no page of ours sent: 403, a page, its body unread."""
     async with in_process(agency) as (gateway, browser):
         headers = {name: gateway.settings.public_url if value == "PAGES" else value for name, value in fields.items()}
         for method, path in UNSAFE:
@@ -245,7 +240,7 @@ async def test_reader_when_the_console_s_pool_is_used_then_nothing_can_be_change
         assert await connection.fetchval("select current_user") == "ecluse_reader"
         assert await connection.fetchval("select count(*) >= 0 from ecluse.processor") is True
         for statement in ("delete from ecluse.processor", "update ecluse.ledger_head set size = 0"):
-            with pytest.raises(Exception, match="read-only|permission denied"):
+            with pytest.raises(Exception, match=r"read-only|permission denied"):
                 await connection.execute(statement)
         await connection.execute("set default_transaction_read_only = off")
         with pytest.raises(Exception, match="permission denied"):

@@ -68,6 +68,7 @@ _SAFE: Final = {
 EvidenceId = Annotated[str, PathParameter(description="The document's id.")]
 ProcessorId = Annotated[str, PathParameter(description="The processor's id.")]
 Number = Annotated[int, QueryParameter(description="Which page.", name="page", ge=1, le=2_000)]
+KindAsked = Annotated[str, QueryParameter(description="A kind of evidence.", max_length=40)]
 
 
 class DocumentLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +199,9 @@ async def waiting(request: HttpRequest, gateway: Served) -> Response[str]:
 
 
 @get("/console/processors/{id:str}/evidence", include_in_schema=False)
-async def documents(request: HttpRequest, gateway: Served, id: ProcessorId, number: Number = 1, kind: str = "") -> Response[str]:
+async def documents(
+    request: HttpRequest, gateway: Served, id: ProcessorId, number: Number = 1, kind: KindAsked = ""
+) -> Response[str]:
     """List a processor's documents, with the form that hands one in."""
     signed = await officer(request, gateway)
     one = await known_processor(request, gateway, id)

@@ -22,7 +22,7 @@ from litestar.params import PathParameter
 
 PATH: Final = "/assets"
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
-    {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml", "png": "image/png"}
+    {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
 )
 _IMPORT: Final = re.compile(rb'from "\./([a-z0-9-]+\.js)"')
 _HEADERS: Final = {
