@@ -49,7 +49,9 @@ def contract(**terms: object) -> Contract:
     return parse_contract(contract_text("lyon", opens_before="PT2H", closes_after="PT1H", **terms), KINDS)  # type: ignore[arg-type]
 
 
-def session(begins_in: timedelta, *, listed: bool | None = True, name: str = "a", site: str = "large", places: int | None = 3) -> StaffSession:
+def session(
+    begins_in: timedelta, *, listed: bool | None = True, name: str = "a", site: str = "large", places: int | None = 3
+) -> StaffSession:
     """Describe a session of two hours."""
     return StaffSession(
         id="ses_" + name * 26, purpose="civic-training", site=site, room="B2", starts_at=NOON + begins_in, ends_at=NOON + begins_in + 2 * HOUR,
@@ -102,8 +104,18 @@ def test_times_when_on_another_day_then_with_the_day() -> None:
 
 def test_day_when_made_then_running_first_over_last_and_nothing_twice() -> None:
     """What runs stands first, what is over last; a colleague's session is among the others; a session stands in one place only."""
-    around = [session(-8 * HOUR, name="b"), session(HOUR, name="c"), session(-HOUR, name="d"), session(HOUR, listed=False, name="e"), session(-20 * HOUR, name="f")]
-    ahead = [session(HOUR, name="c"), session(24 * HOUR, name="g", places=None), session(48 * HOUR, name="h", listed=None, places=None)]
+    around = [
+        session(-8 * HOUR, name="b"),
+        session(HOUR, name="c"),
+        session(-HOUR, name="d"),
+        session(HOUR, listed=False, name="e"),
+        session(-20 * HOUR, name="f"),
+    ]
+    ahead = [
+        session(HOUR, name="c"),
+        session(24 * HOUR, name="g", places=None),
+        session(48 * HOUR, name="h", listed=None, places=None),
+    ]
     page = day_of(clockwork(), around, ahead, None, NOBODY)
     assert [line.id[4] for line in page.mine] == ["d", "c", "b"]
     assert [line.id[4] for line in page.others] == ["e"]
@@ -131,7 +143,12 @@ def delivery(subject: dict[str, object], forms: dict[str, str], handle: str = "a
 
 def test_person_when_shown_then_in_the_contracts_order_and_in_words() -> None:
     """Days, languages and lacking values are said in words; what is withheld is named and not shown."""
-    subject: dict[str, object] = {"birth_date": "1984-05-03", "preferred_language": "fa-AF", "family_name": "<b>Ō</b>", "file_number": None}
+    subject: dict[str, object] = {
+        "birth_date": "1984-05-03",
+        "preferred_language": "fa-AF",
+        "family_name": "<b>Ō</b>",
+        "file_number": None,
+    }
     forms = {"birth_date": "full", "preferred_language": "full", "family_name": "full", "file_number": "masked", "email": "relay"}
     order = ("family_name", "email", "birth_date", "preferred_language", "file_number", "phone")
     person = show_person(
@@ -167,7 +184,8 @@ def test_places_when_numbered_then_marks_and_what_is_left() -> None:
 def test_sheet_when_a_place_is_missing_then_the_others_keep_their_numbers() -> None:
     """A roll-call stands in the order of the places; what is withheld or lacking is an empty cell."""
     some = [
-        StaffPlace(id="apt_" + c * 26, enrolment="enr_" + c * 26, reads=0, course=False, attendance=None, level=None) for c in "abc"
+        StaffPlace(id="apt_" + c * 26, enrolment="enr_" + c * 26, reads=0, course=False, attendance=None, level=None)
+        for c in "abc"
     ]
     given = [
         delivery({"family_name": "C"}, {"family_name": "full", "email": "withheld"}, "apt_" + "c" * 26),
@@ -229,7 +247,9 @@ def test_contexts_when_rendered_then_as_documented() -> None:
     line, now = clockwork().line(session(HOUR)), NOON
     labels = Labels(KINDS, "en")
     forms = labels.forms({"family_name": Form.FULL, "email": Form.WITHHELD})
-    places = place_lines([StaffPlace(id="apt_" + "a" * 26, enrolment="enr_" + "a" * 26, reads=1, course=True, attendance="late", level="A1")], 4)
+    places = place_lines(
+        [StaffPlace(id="apt_" + "a" * 26, enrolment="enr_" + "a" * 26, reads=1, course=True, attendance="late", level="A1")], 4
+    )
     shared = {"session": line, "now": now, "bound": True, "contacts": NOBODY}
     reason = GateReason(what="w", mend="m", move="controller")
     for template, context in (

@@ -16,7 +16,9 @@ from tests.signed import Browser, sign_in_agent
 
 UNKNOWN = "apt_" + "a" * 26
 NO_SESSION = "ses_" + "a" * 26
-RANDOM = re.compile(r"\b(?:dsc|apt|ses|sgn|enr)_[a-z2-7]{26}\b|\b[0-9a-f]{32,64}\b|\d{4}-\d\d-\d\dT[0-9:.+]+|>[0-9,\u202f]+</a>|\d\d:\d\d")
+RANDOM = re.compile(
+    r"\b(?:dsc|apt|ses|sgn|enr)_[a-z2-7]{26}\b|\b[0-9a-f]{32,64}\b|\d{4}-\d\d-\d\dT[0-9:.+]+|>[0-9,\u202f]+</a>|\d\d:\d\d"
+)
 """What differs between two answers that are the same: ids, hashes, instants, the entry's number."""
 
 
@@ -36,13 +38,15 @@ class Work:
         """The session's address."""
         return f"/desk/sessions/{self.session}"
 
-    async def act(self, act: str, form: dict[str, Any] | None = None, *, browser: Browser | None = None, **wrong: Any) -> httpx.Response:
+    async def act(
+        self, act: str, form: dict[str, Any] | None = None, *, browser: Browser | None = None, **wrong: Any
+    ) -> httpx.Response:
         """Send an act of the session with a proof. ``proof``: another one, empty: none; ``session``: another one; the rest: claims that are wrong."""
         by, root = browser or self.browser, f"/desk/sessions/{wrong.pop('session', self.session)}"
         proof = wrong.pop("proof", None)
         if proof is None:
             proof = by.proof("POST", f"{root}/{act}", **wrong)
-        return await by.post(f"{root}/{act}", form, headers={"dpop": proof})
+        return await by.post(f"{root}/{act}", form or {"fresh": ""}, headers={"dpop": proof})
 
     async def show(self, person: int | str, *, fresh: str = "", **how: Any) -> httpx.Response:
         """Press Show on a person, by number or handle."""
@@ -57,15 +61,27 @@ class Work:
 
 @asynccontextmanager
 async def at_work(
-    agency: Agency, persons: Sequence[int] = (10,), *, begins_in: timedelta = timedelta(hours=1), transport: httpx.AsyncBaseTransport | None = None, **terms: Any
-) -> AsyncIterator[Work]:  # fmt: skip
-    """Bind a processor (``terms`` as `Agency.bind` takes them), schedule these persons, and sign its first agent in."""
+    agency: Agency,
+    persons: Sequence[int] = (10,),
+    *,
+    begins_in: timedelta = timedelta(hours=1),
+    later: timedelta = timedelta(),
+    transport: httpx.AsyncBaseTransport | None = None,
+    **terms: Any,
+) -> AsyncIterator[Work]:
+    """Bind a processor (``terms`` as `Agency.bind` takes them), schedule these persons, and sign its first agent in, some time ``later``."""
     party = await agency.bind(**terms)
     meeting = await agency.meeting(party, persons, begins_in=begins_in, purpose=terms.get("purpose", "civic-training"))
     handles = await agency.schedule(meeting)
     session = await session_id(agency, party, meeting.ref)
-    async with await sign_in_agent(agency, party, transport=transport) as browser:
+    if later:
+        await agency.set_clock_offset(agency.offset + later)
+    try:
+        browser = await sign_in_agent(agency, party, transport=transport)
         yield Work(agency=agency, party=party, meeting=meeting, handles=handles, session=session, browser=browser)
+    finally:
+        if later:
+            await agency.reset_clock()
 
 
 async def session_id(agency: Agency, party: Party, ref: str) -> str:
