@@ -100,12 +100,8 @@ def build_app(make: Callable[[], Awaitable[Gateway]]) -> App:
     holder: dict[str, Gateway] = {}
     framework = build_framework(make, holder)
     # Litestar's typed dicts for the scope are wider than ASGI's
-    pages = shield.shield(framework, lambda: _pages_url(holder["gateway"]), partial(refusals.foreign, holder, rooms.ABOUT))  # type: ignore[arg-type]
+    pages = shield.shield(framework, lambda: holder["gateway"].settings.pages, partial(refusals.foreign, holder, rooms.ABOUT))  # type: ignore[arg-type]
     return _fast_lane(pages, holder)
-
-
-def _pages_url(gateway: Gateway) -> str:
-    return getattr(gateway.settings, "pages_url", "") or gateway.settings.public_url
 
 
 def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Gateway]) -> Litestar:

@@ -146,18 +146,8 @@ async def _build(installation: Installation, database_url: str, register_url: st
     webhook_key = load_webhook_key(installation.secret("webhook.key"))
     register_map = read_register_map(installation)
     attributes = {name: attribute.type for name, attribute in register_map.attributes.items()}
-    pool = await open_pool(
-        with_user(database_url, "ecluse_app"), installation.passwords("app"), size=settings.database.pool, name="gate"
-    )
-    async with _checking(pool) as connection:
-        await refuse_pooler(connection, "database.url")
-        await refuse_strong_role(connection)
-        await refuse_other_schema(connection)
-        await refuse_loose_commits(connection)
-        logs = {row["id"]: row for row in await connection.fetch(_LOGS)}
-        if LOG_ID not in logs:
-            raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
-        log = logs[logs[LOG_ID]["current"]]
+    pool, logs = await _open_ledger(installation, database_url)
+    log = logs[logs[LOG_ID]["current"]]
     undo.callback(pool.terminate)
     register_pool = await open_register_pool(installation, register_url)
     undo.callback(register_pool.terminate)
@@ -196,6 +186,21 @@ async def _build(installation: Installation, database_url: str, register_url: st
         stop=stop,
         workers=workers,
     )
+
+
+async def _open_ledger(installation: Installation, database_url: str) -> tuple[Pool, dict[int, asyncpg.Record]]:
+    """Open the gate's own pool, and find the logs."""
+    size = installation.settings.database.pool
+    pool = await open_pool(with_user(database_url, "ecluse_app"), installation.passwords("app"), size=size, name="gate")
+    async with _checking(pool) as connection:
+        await refuse_pooler(connection, "database.url")
+        await refuse_strong_role(connection)
+        await refuse_other_schema(connection)
+        await refuse_loose_commits(connection)
+        logs = {row["id"]: row for row in await connection.fetch(_LOGS)}
+        if LOG_ID not in logs:
+            raise ConfigurationError("ledger", "the log was never opened", "Run `ecluse ledger init`")
+    return pool, logs
 
 
 def read_register_map(installation: Installation) -> RegisterMap:

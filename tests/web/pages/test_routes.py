@@ -140,7 +140,7 @@ async def test_pages_when_a_cookie_is_invented_then_nothing_is_reached(agency: A
 async def test_change_when_sent_from_elsewhere_then_refused_before_anything(agency: Agency, fields: dict[str, str]) -> None:
     """Each route of a page that changes anything refuses what no page of ours sent: 403, a page, its body unread."""
     async with in_process(agency) as (gateway, browser):
-        headers = {name: gateway.settings.public_url if value == "PAGES" else value for name, value in fields.items()}
+        headers = {name: gateway.settings.pages if value == "PAGES" else value for name, value in fields.items()}
         for method, path in UNSAFE:
             answer = await browser.request(method, address(path), headers=headers, content=b"a" * 100_000)
             assert (answer.status_code, answer.headers["connection"]) == (403, "close"), (method, path)
@@ -153,7 +153,7 @@ async def test_change_when_an_old_browser_names_our_origin_then_it_gets_on(agenc
     async with in_process(agency) as (gateway, browser):
         for method, path in UNSAFE:
             if wants(method, path) == "sign-in":
-                answer = await browser.request(method, address(path), headers={"origin": gateway.settings.public_url})
+                answer = await browser.request(method, address(path), headers={"origin": gateway.settings.pages})
                 assert answer.status_code == 401, (method, path)
 
 
