@@ -17,8 +17,13 @@ from tests.browser.somebody import chromium
 def agency(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
     """A founded agency whose pages are at ``localhost``: elsewhere than there, or behind https, browsers have no passkeys."""
     with founded(postgres, tmp_path_factory.mktemp("agency") / "ecluse-data", gate=False) as built:
-        built.start_gate(pages_url=built.public_url.replace("127.0.0.1", "localhost"))
+        said = built.folder / "ecluse.toml"
+        pages = built.public_url.replace("127.0.0.1", "localhost")
+        said.write_text(f'pages_url = "{pages}"\n{said.read_text(encoding="utf-8")}', encoding="utf-8")
+        gate = built.start_gate()
         yield built
+        told = gate.log.read_text(encoding="utf-8")
+        assert "internal" not in told, told
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
