@@ -31,7 +31,7 @@ FLAGS: Final = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-proxy-server", "--disable-dev-shm-usage", "--hide-scrollbars",
 )  # fmt: skip
-PATIENCE_MS: Final = 30_000
+PATIENCE_MS: Final = 15_000
 """How long a page may take on a loaded machine before a test gives up: no test says that anything is quick by this."""
 
 _WATCH: Final = """addEventListener('securitypolicyviolation', event =>
@@ -141,7 +141,7 @@ async def somebody(browser: Browser, origin: str, *, language: str = "fr", **opt
         person = Somebody(origin=origin, context=context, page=page, cdp=cdp, authenticator=made["authenticatorId"])
         person.watch(page)
         yield person
-        assert person.faults == []
+        assert person.faults == [], "\n".join(person.faults)
     finally:
         await context.close()
 

@@ -172,7 +172,7 @@ async def test_attendance_when_saved_then_written_back(agency: Agency, browser: 
     async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
         await trainer.open(f"{desk.path}/attendance")
         first = trainer.page.locator(f'[data-handle="{desk.handles[25]}"]')
-        await first.get_by_text("Absent").click()
+        await first.get_by_role("radio", name="Absent").check()
         await trainer.page.get_by_role("button", name="All others present").click()
         await trainer.page.get_by_role("button", name="Save").click()
         await expect(trainer.page.locator("#desk-part")).to_contain_text("2 places saved")
@@ -191,6 +191,7 @@ async def test_place_when_it_may_not_be_shown_then_the_words_say_why(agency: Age
     desk = await furnish(agency, [27, 28])
     later = await planned(agency, await agency.meeting(desk.party, [29], begins_in=timedelta(days=3), ref="S2"))
     async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        trainer.may_be_refused.add(403)
         await trainer.open(later.path)
         await expect(trainer.page.locator("main")).to_contain_text("Before that, nobody can")
         await expect(trainer.page.locator("[data-show]")).to_be_disabled()
