@@ -59,7 +59,7 @@ from (
   select from ecluse.hold h
   where h.scope = 'person' and h.released_at is null and h.from_at <= ecluse.clock() and ecluse.clock() < h.until_at
   limit 1000
-) some;
+) few;
 
 -- name: persons_today(at)
 -- Distinct persons of the present UTC day, by processor.
@@ -67,7 +67,7 @@ select substr(b.scope, 11) as processor_id, b.persons
 from ecluse.budget_count b
 where b.unit = 'd' and b.bucket = date_trunc('day', :at::timestamptz, 'UTC') and b.scope ~ '^processor:' and b.scope not like 'processor:sandbox%';
 
--- name: persons_of(processor, at)
+-- name: persons_of(at, processor)
 -- Distinct persons of one processor in the present UTC day and month.
 select b.unit, b.persons
 from ecluse.budget_count b
@@ -118,13 +118,13 @@ limit 51;
 
 -- name: undetermined(since)
 -- How many requests of some days could not be decided, a thousand at most, and the last one.
-select count(*) as found, max(some.sealed_at) as last_at
+select count(*) as found, max(few.sealed_at) as last_at
 from (
   select o.sealed_at from ecluse.opening o
   where o.event = 'disclosure:person:undetermined' and o.sealed_at >= :since::timestamptz and o.processor_id not in ('sandbox', 'sandbox-neighbour')
   order by o.sealed_at desc
   limit 1000
-) some;
+) few;
 
 -- name: first_since(log_id, at)
 -- The first entry sealed at or after an instant, by halving: some 25 probes for any log.
@@ -283,7 +283,7 @@ left join lateral (
 ) a on true
 where g.id = :log_id::smallint;
 
--- name: cosigned_last(log_id, vkeys)
+-- name: cosigned_last(vkeys, log_id)
 -- What each of some witnesses cosigned last.
 select w.vkey, k.size, k.received_at
 from unnest(:vkeys::text[]) w (vkey)

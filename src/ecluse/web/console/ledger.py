@@ -11,10 +11,10 @@ from litestar import Response, get
 
 from ecluse import clock
 from ecluse.ledger.notes import format_vkey
-from ecluse.ledger.policies import name_of, quorum_words, read_standing
+from ecluse.ledger.policies import name_of, quorum_words
 from ecluse.web.console.governed import rows_of, there
 from ecluse.web.console.state import reading
-from ecluse.web.console.today import Health, make_health
+from ecluse.web.console.today import Health, make_health, standing_of_log
 from ecluse.web.gateway import HttpRequest, Served
 from ecluse.web.pages.frame import Room, page
 from ecluse.web.pages.guard import officer
@@ -119,11 +119,11 @@ async def ledger(request: HttpRequest, gateway: Served) -> Response[str]:
     """Show how the ledger stands."""
     signed = await officer(request, gateway)
     limits, log_id = gateway.settings.ledger, gateway.log_id
+    standing = await standing_of_log(gateway)
     async with reading(gateway) as connection:
         head = await there(connection, "head_of_log", log_id)
-        standing = await read_standing(connection, log_id)
         vkeys = [format_vkey(one.verifier) for one in standing.policy.witnesses] if standing.policy is not None else []
-        cosigned = {row["vkey"]: row for row in await rows_of(connection, "cosigned_last", log_id, vkeys)}
+        cosigned = {row["vkey"]: row for row in await rows_of(connection, "cosigned_last", vkeys, log_id)}
         anchors = await rows_of(connection, "anchors", log_id)
         erasures = await rows_of(connection, "erasures")
         entries = await rows_of(connection, "control_entries", log_id)

@@ -338,7 +338,7 @@ async def processor(request: HttpRequest, gateway: Served, id: Id) -> Response[s
         one = everybody.processors.get(id)
         if one is None:
             raise NotFoundException
-        spent = {row["unit"]: row["persons"] for row in await rows_of(connection, "persons_of", id, instant.at)}
+        spent = {row["unit"]: row["persons"] for row in await rows_of(connection, "persons_of", instant.at, id)}
         documents = await rows_of(connection, "documents_of", id, 0)
         findings = await rows_of(connection, "findings_of", id)
         responses = await rows_of(connection, "responses_of", id)

@@ -282,7 +282,7 @@ async def today(request: HttpRequest, gateway: Served) -> Response[str]:
         undetermined = await row_of(connection, "undetermined", instant.at - _BACK)
         persons_held = await connection.fetchval(statement("persons_held"))
         head = await there(connection, "head_of_log", gateway.log_id)
-        standing = await read_standing(connection, gateway.log_id)
+    standing = await standing_of_log(gateway)
     health = make_health(
         head, standing, warn_after=limits.max_uncosigned, freeze_after=limits.max_uncosigned_frozen, here=clock.now()
     )  # fmt: skip
@@ -314,6 +314,12 @@ async def live(request: HttpRequest, gateway: Served) -> Stream:
         return True
 
     return stream(request.app.state["live"], signed.sign_in, still)
+
+
+async def standing_of_log(gateway: Gateway) -> Standing:
+    """Say how the log stands with its witnesses: asked as the gate asks it."""
+    async with acting(gateway) as connection:
+        return await read_standing(connection, gateway.log_id)
 
 
 async def _there(request: HttpRequest, gateway: Gateway) -> Signed:
