@@ -45,8 +45,13 @@ def require_free_port(host: str, port: int) -> None:
         ) from taken
 
 
-async def listen(app: Callable[..., Any], *, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, and let what is under way finish. ``ready`` is called when the port is about to open."""
+async def listen(
+    app: Callable[..., Any], *, host: str, port: int, ready: Callable[[], None], ending: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGINT or SIGTERM, and let what is under way finish.
+
+    ``ready`` is called when the port is about to open, ``ending`` when the end was asked for: what would never finish by itself has to end then.
+    """
     server = Server(
         app,
         address=host,
@@ -66,6 +71,7 @@ async def listen(app: Callable[..., Any], *, host: str, port: int, ready: Callab
     ready()
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    ending()
     if not serving.done():
         server.stop()  # type: ignore[no-untyped-call] # granian types its embedded server less than the rest
     await serving

@@ -110,7 +110,7 @@ def build_framework(make: Callable[[], Awaitable[Gateway]], holder: dict[str, Ga
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         gateway = holder["gateway"] = await make()
-        app.state["live"] = Live(gateway.reader, gateway.log_id, gateway.stop)
+        app.state["live"] = Live(gateway.reader, gateway.log_id, gateway.leaving)
         try:
             yield
         finally:

@@ -72,6 +72,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     ``reader``: a pool that reads everything and changes nothing, for the console's pages. ``folder``: of the installation, for what papers say beside it.
     ``desk_proofs``, ``site``: the pages' own address, for proofs of desk keys and for passkeys.
 
+    ``leaving``: the process was told to end, and lets finish what is under way; ``stop``: its workers end, too.
+
     ``log_id``, ``origin``: the log that it writes, found at its start. ``logs``, ``origins``: the number by name, and the origin by number, of every log that
     it serves, those that were succeeded too.
     """
@@ -98,6 +100,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     logs: Mapping[str, int]
     origins: Mapping[int, str]
     stop: asyncio.Event
+    leaving: asyncio.Event
     workers: tuple[asyncio.Task[None], ...]
 
     async def close(self) -> None:
@@ -184,6 +187,7 @@ async def _build(installation: Installation, database_url: str, register_url: st
         logs={row["name"]: number for number, row in logs.items()},
         origins={number: row["origin"] for number, row in logs.items()},
         stop=stop,
+        leaving=asyncio.Event(),
         workers=workers,
     )
 

@@ -45,7 +45,7 @@ async def _serve(installation: Installation, reached: Databases, ready: Callable
 
     _calm_collector()
     with _metrics(settings.metrics):
-        await listen(build_app(make), host=settings.host, port=settings.port, ready=ready)
+        await listen(build_app(make), host=settings.host, port=settings.port, ready=ready, ending=gateway.leaving.set)
 
 
 @contextmanager
