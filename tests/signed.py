@@ -22,8 +22,12 @@ import msgspec
 from joserfc import jws
 from joserfc.jwk import ECKey
 
+from ecluse.db import open_pool
 from ecluse.identity.accounts import Invitation, InvitationKind, add_officer, invite
+from ecluse.identity.passkeys import Registration, site_of
 from ecluse.identity.people import Role
+from ecluse.identity.sign_in import begin_enrolment, finish_enrolment
+from ecluse.settings import with_user
 from tests.agency import Agency, Party
 from tests.passkeys import Authenticator, pack
 
@@ -159,6 +163,20 @@ async def link_for(
     """Make a one-time link for somebody."""
     async with agency.connected("ecluse_app") as app:
         return await invite(app, log_id=1, holder=holder, actor=actor, kind=kind)
+
+
+async def enrolled(agency: Agency, holder: str) -> Authenticator:
+    """Give somebody a passkey without a gate: link, device and registration."""
+    installation, device = agency.installation, Authenticator()
+    url = with_user(installation.settings.database.url, "ecluse_app", installation.secret("db-app.password"))
+    secret, site = (await link_for(agency, holder)).secret, site_of(installation.settings.pages, "Agency")
+    pool = await open_pool(url, size=1, name="test")
+    try:
+        made = device.create((await begin_enrolment(pool, site, secret=secret)).options, origin=site.origin)
+        await finish_enrolment(pool, site, log_id=1, secret=secret, answer=msgspec.convert(_sent(made), Registration))
+    finally:
+        await pool.close()
+    return device
 
 
 async def sign_in_officer(

@@ -28,6 +28,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from ecluse.identity.accounts import add_officer, close_officer
+from ecluse.identity.people import Role
 from ecluse.install import signer_of
 from ecluse.ledger import LedgerError
 from ecluse.ledger.erase import erase_due
@@ -46,6 +48,7 @@ from tests.agency import ORIGIN, Agency
 from tests.chaos.rig import Rig, until
 from tests.chaos.tampering import CHANGES, LOG, Hand
 from tests.e2e.outsider import Outsider
+from tests.signed import enrolled
 
 WATCHERS: Final = ("fsck", "signer", "client", "witness")
 ROLLED_BACK: Final = "database: rolled back to an old backup"
@@ -172,6 +175,7 @@ async def _live(rig: Rig, folder: Path, urls: Mapping[str, str]) -> World:
         await apply_policy(app, log_id=LOG, raw=raw, actor="cli:test")
     await rig.start_gates(1)
     receipts = await _work(rig, range(1, 11))
+    await _admit(agency)
     backups = [await _backup(rig, "old")]
     await agency.set_clock_offset(_LONG_AGO)
     erased = await agency.fetch("select * from ecluse.opening where log_id = 1")
@@ -244,6 +248,19 @@ async def _govern(agency: Agency) -> None:
     await governed.accept(
         installation, party.name, kind="sub-processor-list", reviewed_on=reviewed_on, sub_processors=(governed.HOSTING,)
     )
+
+
+async def _admit(agency: Agency) -> None:
+    """Let people sign in: officers, one of them closed again, and an agent."""
+    async with agency.connected("ecluse_app") as app:
+        people = [
+            (await add_officer(app, log_id=LOG, name=f"Officer {n}", roles=[Role.ADMINISTRATOR], actor="cli:test"))[0]
+            for n in range(3)
+        ]
+    for holder in (*people, (await agency.bind()).agent):
+        await enrolled(agency, holder)
+    async with agency.connected("ecluse_app") as app:
+        await close_officer(app, log_id=LOG, officer=people[0], actor=people[1])
 
 
 async def _backup(rig: Rig, name: str) -> str:

@@ -45,6 +45,7 @@ from ecluse.identity.sign_in import (
     sign_out,
 )
 from tests.agency import Agency, founded
+from tests.cli.offices import Office
 from tests.passkeys import Authenticator
 
 pytestmark = pytest.mark.db
@@ -60,7 +61,7 @@ def agency(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         yield built
 
 
-class Office:
+class Reception:
     """What the tests do at an agency, over one pool of the gate's role."""
 
     def __init__(self, agency: Agency, pool: Pool) -> None:
@@ -112,13 +113,13 @@ class Office:
 
 
 @asynccontextmanager
-async def working(agency: Agency) -> AsyncIterator[Office]:
+async def working(agency: Agency) -> AsyncIterator[Reception]:
     """Open a pool of the gate's role."""
     installation = agency.installation
     url = settings.with_user(installation.settings.database.url, "ecluse_app", installation.secret("db-app.password"))
     pool = await open_pool(url, size=3, name="test")
     try:
-        yield Office(agency, pool)
+        yield Reception(agency, pool)
     finally:
         await pool.close()
 
@@ -309,11 +310,11 @@ async def test_sign_in_when_the_account_or_the_passkey_ends_then_ended_at_once(a
         await office.close(closed)
         async with office.pool.acquire() as connection:
             (only,) = await passkeys(connection, revoked)
-        with pytest.raises(AccountRefused):
-            await revoke_passkey(office.pool, log_id=1, holder=closed, passkey=only.name, actor="cli:test")
-        await revoke_passkey(office.pool, log_id=1, holder=revoked, passkey=only.name, actor=revoked)
-        with pytest.raises(AccountRefused):
-            await revoke_passkey(office.pool, log_id=1, holder=revoked, passkey=only.name, actor=revoked)
+            with pytest.raises(AccountRefused):
+                await revoke_passkey(connection, log_id=1, holder=closed, passkey=only.name, actor="cli:test")
+            await revoke_passkey(connection, log_id=1, holder=revoked, passkey=only.name, actor=revoked)
+            with pytest.raises(AccountRefused):
+                await revoke_passkey(connection, log_id=1, holder=revoked, passkey=only.name, actor=revoked)
         assert [await office.who(each) for each in inside] == [None, None]
         for device in devices:
             with pytest.raises(PasskeyUnknown):
@@ -509,3 +510,48 @@ async def test_last_administrator_when_closed_then_refused(agency: Agency) -> No
             await office.close(last.id)
         await office.officer(Role.ADMINISTRATOR)
         await office.close(last.id)
+
+
+# ── the terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_command_when_it_adds_somebody_then_a_link_that_works_once(agency: Agency) -> None:
+    """``ecluse people`` adds, lists, invites, recovers, revokes and closes; what it refuses it says without a name."""
+    office = Office(agency.folder)
+
+    async def enrol(link: str) -> str:
+        async with working(agency) as there:
+            return await there.enrol(link.partition("#")[2], Authenticator())
+
+    added = office.json("people", "add", "First Person", "--role", "dpo", "--role", "administrator")
+    person = added["person"]
+    assert (added["link"].partition("#")[0], added["waits"]) == (f"{agency.installation.settings.pages}/enrol", False)
+    again = office.json("people", "invite", person)
+    with pytest.raises(LinkClosed):
+        asyncio.run(enrol(added["link"]))
+    assert asyncio.run(enrol(again["link"])) == person
+    (row,) = [each for each in office.json("people", "list")["people"] if each["id"] == person]
+    assert (row["name"], row["roles"], len(row["passkeys"]), row["pending"]) == (
+        "First Person",
+        ["administrator", "dpo"],
+        1,
+        None,
+    )
+    refused = office.run("people", "invite", person)
+    assert (refused.exit_code, "account-refused" in refused.stderr, "First Person" in refused.stderr) == (1, True, False)
+    asked = office.json("people", "recover", person)
+    assert (asked["waits"], office.run("people", "recover", person, "--approve").exit_code) == (True, 1)  # by the same account
+    with pytest.raises(LinkClosed):
+        asyncio.run(enrol(asked["link"]))
+    name = row["passkeys"][0]["name"]
+    assert office.json("people", "revoke", person, name[:10])["passkey"] == name
+    assert (office.run("people", "revoke", person, name[:10]).exit_code, office.run("people", "close", person).exit_code) == (
+        1,
+        1,
+    )
+    office.json("people", "add", "Second Person", "--role", "administrator")
+    assert office.json("people", "close", person, "--yes")["officer"] == person
+    assert person not in str(office.json("people", "list"))
+    assert person in office.run("people", "list", "--closed").stdout.replace("\n", "")
+    party = asyncio.run(agency.bind())
+    link = office.json("people", "invite", party.agent)
+    assert asyncio.run(enrol(link["link"])) == party.agent
+    assert [each["id"] for each in office.json("people", "list", party.name)["people"]] == [party.agent]

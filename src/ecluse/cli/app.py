@@ -23,6 +23,7 @@ from ecluse.cli import (
     override,
     own_keys,
     papers_formats,
+    people,
     processor,
     questionnaire,
     replay,
@@ -42,6 +43,7 @@ _ORDER = (
     "doctor",
     "contract",
     "processor",
+    "people",
     "evidence",
     "finding",
     "override",
@@ -119,6 +121,7 @@ app.command(rich_help_panel=_RULE)(outcomes.outcomes)
 app.add_typer(usage.app, name="usage", rich_help_panel=_RULE)
 app.add_typer(erase.app, name="erase", rich_help_panel=_RULE)
 app.add_typer(processor.app, name="processor", rich_help_panel=_RULE)
+app.add_typer(people.app, name="people", rich_help_panel=_RULE)
 app.add_typer(emergency.app, name="emergency", rich_help_panel=_RULE)
 app.add_typer(notices.app, name="notices", rich_help_panel=_RULE)
 app.add_typer(own_keys.app, name="keys", rich_help_panel=_BEGIN)

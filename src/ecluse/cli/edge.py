@@ -31,6 +31,7 @@ _MENDS: Final[Mapping[str, str]] = {
     "clock-untrusted": "Mend the database machine's clock; `ecluse doctor` compares it",
     "ledger-stale": "Others are changing things: run the command again",
     "client-unknown": "`ecluse processor client list` shows what there is",
+    "account-refused": "`ecluse people list` shows who there is",
     "agent-unknown": "`ecluse processor agent list` shows what there is",
     "hold-unknown": "`ecluse processor holds` shows those in force",
     "deferral-unknown": "`ecluse usage list` shows those in force",

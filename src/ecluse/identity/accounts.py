@@ -184,18 +184,18 @@ async def approve_recovery(connection: Connection, *, holder: str, actor: str) -
         raise AccountRefused("a recovery is approved by another administrator than who asked for it")
 
 
-async def revoke_passkey(pool: Pool, *, log_id: int, holder: str, passkey: str, actor: str) -> None:
+async def revoke_passkey(connection: Connection, *, log_id: int, holder: str, passkey: str, actor: str) -> None:
     """Seal that a passkey (``passkey``: as `Passkey.name`) lets nobody in any more. Raises `AccountRefused`."""
     try:
         digest = bytes.fromhex(passkey)
     except ValueError:
         raise AccountRefused("no such passkey in use") from None
-    row = await pool.fetchrow(store.HOLDER, digest, holder)
+    row = await connection.fetchrow(store.HOLDER, digest, holder)
     if row is None:
         raise AccountRefused("no such passkey in use")
     try:
         await seal_revocation(
-            pool, log_id=log_id, holder=holder, credential=row["credential_id"], actor=actor, processor=row["processor_id"]
+            connection, log_id=log_id, holder=holder, credential=row["credential_id"], actor=actor, processor=row["processor_id"]
         )
     except ControlRefused as refused:
         raise _refused(refused) from None

@@ -106,7 +106,7 @@ async def finish_enrolment(pool: Pool, site: Site, *, log_id: int, secret: str, 
         async with pool.acquire() as connection:
             for lost in await connection.fetch(store.PASSKEYS_OF, holder):
                 await seal_revocation(
-                    pool,
+                    connection,
                     log_id=log_id,
                     holder=holder,
                     credential=lost["credential_id"],
@@ -125,7 +125,12 @@ async def _seal_passkey(pool: Pool, log_id: int, link: _Link, made: NewPasskey, 
         "credential": made.credential_id.hex(), "holder": row["holder"], "public_key": made.public_key.hex(), "sign_count": made.sign_count,
         "backed_up": made.backed_up, "label": label, "invitation": link.digest.hex(), **by,
     }  # fmt: skip
-    detail = {"passkey": name_of(made.credential_id), "key": hashlib.sha256(made.public_key).hexdigest(), **by}
+    detail = {
+        "id": name_of(made.credential_id),
+        "holder": row["holder"],
+        "key": hashlib.sha256(made.public_key).hexdigest(),
+        **by,
+    }
     try:
         async with pool.acquire() as connection:
             await seal_control(
@@ -138,15 +143,16 @@ async def _seal_passkey(pool: Pool, log_id: int, link: _Link, made: NewPasskey, 
         raise PasskeyRefused("the passkey is registered already") from None
 
 
-async def seal_revocation(pool: Pool, *, log_id: int, holder: str, credential: bytes, actor: str, processor: str | None) -> bool:
+async def seal_revocation(
+    connection: Connection, *, log_id: int, holder: str, credential: bytes, actor: str, processor: str | None
+) -> bool:
     """Seal that a passkey lets nobody in any more, and sign out who came by it; false: it was revoked already."""
     body = {"credential": credential.hex(), "holder": holder, "actor": actor}
     try:
-        async with pool.acquire() as connection:
-            await seal_control(
-                connection, log_id=log_id, event=Event.PASSKEY_REVOKED, act="passkey:revoke", actor=actor, target=holder, processor=processor,
-                detail={"passkey": name_of(credential)}, body=body,
-            )  # fmt: skip
+        await seal_control(
+            connection, log_id=log_id, event=Event.PASSKEY_REVOKED, act="passkey:revoke", actor=actor, target=holder, processor=processor,
+            detail={"id": name_of(credential), "holder": holder}, body=body,
+        )  # fmt: skip
     except ControlRefused as refused:
         if refused.constraint != "passkey_in_use":
             raise

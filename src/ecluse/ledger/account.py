@@ -8,6 +8,7 @@ counts: constant memory, and no change of a single count can hide. Erased openin
 4. Retries point at grants of their own client; refusals that were counted point at the entry that says so.
 5. The budgets of this hour, day and month hold the persons that grants brought there, and no others.
 6. Emergencies, who opened them and who reviewed them are those of entries; so are look-ups of persons, who asked, who decided, and each look.
+7. Officers and passkeys are those of entries: their roles, names and keys, since when and until when.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ _GATES: Final = (
     (ProblemKind.EVIDENCE_OTHER, "evidence_of", Event.EVIDENCE_ACCEPTED, Event.EVIDENCE_WITHDRAWN),
     (ProblemKind.FINDING_OTHER, "findings_of", Event.FINDING_OPENED, Event.FINDING_CLOSED),
     (ProblemKind.OVERRIDE_OTHER, "overrides_of", Event.OVERRIDE_APPROVED, Event.OVERRIDE_REVOKED),
+    (ProblemKind.PEOPLE_OTHER, "officers_of", Event.OFFICER_ADDED, Event.OFFICER_CLOSED),
+    (ProblemKind.PEOPLE_OTHER, "passkeys_of", Event.PASSKEY_ADDED, Event.PASSKEY_REVOKED),
 )
-"""What moves gates: how a fault is called, the statement that reads the rows, and the events from which and until which one counts."""
+"""What moves gates, and who may sign in: how a fault is called, the statement that reads the rows, and the events from which and until which one counts."""
 
 
 class Sealed(msgspec.Struct, kw_only=True):
@@ -133,7 +136,7 @@ async def _contracts(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
 
 
 async def _gates(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
-    """Compare evidence, findings and overrides with what entries committed to (step 2)."""
+    """Compare evidence, findings, overrides, officers and passkeys with what entries committed to (steps 2 and 7)."""
     alone = not await conn.fetchval(query("elsewhere"), sealed.log_id)
     for kind, name, began, ended in _GATES:
         rows = {row["id"]: row for row in await conn.fetch(query(name))}
@@ -156,7 +159,8 @@ async def _gates(conn: Connection, sealed: Sealed) -> AsyncIterator[Fault]:
 def _agree(row: Record, said: dict[str, Any], word: str, at: object) -> bool:
     """Tell whether a row says who, of whom, when and (where it began) what its entry says."""
     facts = msgspec.json.decode(row["facts"]) if word == "began" else {}
-    return (row["processor_id"], row[f"{word}_by"], row[f"{word}_at"]) == (said["processor"], said["actor"], at) and all(
+    by = row.get(f"{word}_by", said["actor"])  # of officers and passkeys their entries alone say by whom
+    return (row["processor_id"], by, row[f"{word}_at"]) == (said["processor"], said["actor"], at) and all(
         said.get(name) == fact for name, fact in facts.items()
     )
 

@@ -88,6 +88,7 @@ _DETAIL: Final = {
     ProblemKind.EVIDENCE_OTHER: "accepted evidence, or its withdrawal, is not what an entry committed to, or is missing",
     ProblemKind.FINDING_OTHER: "a finding, or its closing, is not what an entry committed to, or is missing",
     ProblemKind.OVERRIDE_OTHER: "an approved override, or its end, is not what an entry committed to, or is missing",
+    ProblemKind.PEOPLE_OTHER: "an officer or a passkey, or its end, is not what an entry committed to, or is missing",
 }
 _BEYOND: Final = {
     "entry": ProblemKind.ENTRY_BEYOND,

@@ -217,6 +217,23 @@ select
 from ecluse.gate_override o
 where num_nonnulls(o.approved_at, o.approved_by, o.revoked_at, o.revoked_by) > 0;
 
+-- name: officers_of()
+-- Officers of the controller, likewise; of a name that was forgotten nothing is said.
+select
+  o.id, null::text as processor_id, o.added_at as began_at, o.closed_at as ended_at,
+  jsonb_strip_nulls(jsonb_build_object(
+    'roles', to_jsonb(o.roles),
+    'name', case when o.name <> '' then encode(sha256(o.name_salt || convert_to(o.name, 'UTF8')), 'hex') end))::text as facts
+from ecluse.officer o;
+
+-- name: passkeys_of()
+-- Passkeys, likewise, by the SHA-256 of their credential's id.
+select
+  encode(sha256(k.credential_id), 'hex') as id, a.processor_id, k.added_at as began_at, k.revoked_at as ended_at,
+  jsonb_build_object('holder', coalesce(k.officer_id, k.agent_id), 'key', encode(sha256(k.public_key), 'hex'))::text as facts
+from ecluse.passkey k
+left join ecluse.agent a on a.id = k.agent_id;
+
 -- name: emergencies_wrong(log_id)
 -- Emergencies that are not what their entries say, and entries without one; of erased entries nothing can be said.
 select count(*) as count, min(w.index) as first

@@ -170,6 +170,7 @@ class ProblemKind(StrEnum):
     FINDING_OTHER = "finding-other"
     OVERRIDE_OTHER = "override-other"
     LOOKUP_OTHER = "lookup-other"
+    PEOPLE_OTHER = "people-other"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

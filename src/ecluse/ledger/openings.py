@@ -38,6 +38,7 @@ STATEMENTS: Final = frozenset(
         Event.ERASURE_DONE.value, Event.LOG_REKEYED.value, Event.WITNESSES_APPLIED.value, Event.CONTRACT_APPLIED.value,
         Event.EVIDENCE_ACCEPTED.value, Event.EVIDENCE_WITHDRAWN.value, Event.FINDING_OPENED.value, Event.FINDING_CLOSED.value,
         Event.OVERRIDE_APPROVED.value, Event.OVERRIDE_REVOKED.value,
+        Event.OFFICER_ADDED.value, Event.OFFICER_CLOSED.value, Event.PASSKEY_ADDED.value, Event.PASSKEY_REVOKED.value,
     }
 )  # fmt: skip
 _SEARCHED: Final = ("event", "disclosure", "processor", "agent", "subject")

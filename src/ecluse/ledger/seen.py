@@ -26,7 +26,7 @@ from ecluse.ids import random_bytes
 from ecluse.ledger.stretch import STRETCH, Stretch, Task, query
 from ecluse.ledger.tree import join_right
 
-_LAYOUT: Final = 2  # 2: what moves gates is among the statements
+_LAYOUT: Final = 3  # 2: what moves gates is among the statements; 3: and who may sign in
 _KEY_BYTES: Final = 16
 _ROWS: Final = ("leaves_of", "openings_of", "tombstones_of", "tiles_in")
 _SIGNED: Final = ("heads_of", "cosignatures_of", "quorums_of")
