@@ -3,13 +3,15 @@
 1  A change (any method but GET, HEAD and OPTIONS) is taken only from a page of ours: ``Sec-Fetch-Site: same-origin``, or, where a browser sends none, an
    ``Origin`` that is the pages' own (as https://words.filippo.io/csrf/ reasons). A field that stands twice is none. Nothing of the body is read before.
 2  Every answer under a page's path bears the same fields, the framework's own refusals too: what may be loaded, that nothing is kept, that nobody frames it.
-3  An answer that left a body unread says that the connection ends.
+3  An answer that left a body unread says that the connection ends; so that it gets to whoever still sends, some of the body is let run out first.
 
 It wraps the application, so no handler can forget it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -45,6 +47,8 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """On every page. An answer that says something else under one of these names (an asset, which may be kept) keeps its own."""
+MOST_RUN_OUT: Final = 1024 * 1024
+RUN_OUT_SECONDS: Final = 2
 HSTS: Final = "max-age=31536000"
 
 
@@ -80,6 +84,8 @@ def shield(inner: App, pages_url: Callable[[], str], foreign: Callable[[Scope], 
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if unread:
+                    await _run_out(receive)
                 message = {**message, "headers": _complete(message.get("headers", []), address, unread=unread)}
             await send(message)
 
@@ -100,6 +106,18 @@ def shield(inner: App, pages_url: Callable[[], str], foreign: Callable[[Scope], 
         await inner(scope, receiving, sending)
 
     return shielded
+
+
+async def _run_out(receive: Receive) -> None:
+    """Let a body that nobody wants run out, in bounds: a sender who is cut off while sending never sees the answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RUN_OUT_SECONDS):
+            while size < MOST_RUN_OUT:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
 
 
 def _complete(fields: Fields, address: str, *, unread: bool) -> Fields:
