@@ -108,7 +108,7 @@ select o.id, o.name, o.roles, o.added_at, o.closed_at, coalesce(k.passkeys, 0) a
        i.approved_at is not null as approved
 from ecluse.officer o
 left join lateral (select count(*) as passkeys from ecluse.passkey k where k.officer_id = o.id and k.revoked_at is null) k on true
-left join lateral (select max(s.seen_at) as seen_at from ecluse.sign_in s where s.officer_id = o.id) s on true
+left join lateral (select s.seen_at from ecluse.sign_in s where s.officer_id = o.id order by s.started_at desc limit 1) s on true
 left join ecluse.invitation i on i.officer_id = o.id and i.used_at is null and ecluse.clock() < i.expires_at
 where $1::boolean or o.closed_at is null order by o.closed_at is not null, o.name, o.id limit 500
 """
@@ -119,7 +119,7 @@ select a.id, a.label, a.processor_id, a.added_at, coalesce(k.passkeys, 0) as pas
        i.approved_at is not null as approved
 from ecluse.agent a
 left join lateral (select count(*) as passkeys from ecluse.passkey k where k.agent_id = a.id and k.revoked_at is null) k on true
-left join lateral (select max(s.seen_at) as seen_at from ecluse.sign_in s where s.agent_id = a.id) s on true
+left join lateral (select s.seen_at from ecluse.sign_in s where s.agent_id = a.id order by s.started_at desc limit 1) s on true
 left join ecluse.invitation i on i.agent_id = a.id and i.used_at is null and ecluse.clock() < i.expires_at
 where a.processor_id = $1 order by a.label, a.id limit 500
 """

@@ -92,8 +92,8 @@ comment on column ecluse.sign_in.agent_id is 'staff: who signed in; retention: 6
 comment on column ecluse.sign_in.officer_id is 'staff: who signed in; retention: 6 months after it ended';
 comment on column ecluse.sign_in.started_at is 'staff: when they came; retention: 6 months after it ended';
 comment on column ecluse.sign_in.seen_at is 'staff: when they were there last; retention: 6 months after it ended';
-create index sign_in_officer_ix on ecluse.sign_in (officer_id) where officer_id is not null;
-create index sign_in_agent_ix on ecluse.sign_in (agent_id) where agent_id is not null;
+create index sign_in_officer_ix on ecluse.sign_in (officer_id, started_at) where officer_id is not null;
+create index sign_in_agent_ix on ecluse.sign_in (agent_id, started_at) where agent_id is not null;
 create index sign_in_ends_ix on ecluse.sign_in (ends_at);
 
 -- As many places as there are slots, whoever asks and how often: a new challenge takes the place of one that expired.
