@@ -184,6 +184,11 @@ SUMMED: Final = re.compile(
 )
 INNOCENT: Final = {
     "cli/queries.sql": {"select p.id, p.name, p.added_at": "how many agents a processor registered, not what they did"},
+    "identity/store.py": {
+        "select a.id, a.label": "how many passkeys an agent has, and their last sign of life: an account that nobody uses is closed"
+    },
+    "schedule/staff.py": {"select s.id, s.purpose": "how many persons are placed in a session, not what an agent did"},
+    "web/console/governed.sql": {"select p.id, p.name, p.added_at": "how many agents a processor registered, not what they did"},
     "ledger/fsck.sql": {
         "select count(*) as count, min(w.index) as first from": "entries that disagree with their rows; a name is compared, none is summed",
         "with said as (": "look-ups that disagree with their entries; looks are counted by look-up, nobody's work",
@@ -201,7 +206,7 @@ def statements() -> Iterator[tuple[str, str]]:
         for each in re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8")).split(";"):
             yield str(path.relative_to(SRC)), " ".join(each.split())
     for path in sorted(SRC.rglob("*.py")):
-        for found in re.finditer(r'"""[\s\S]*?"""|(?:f?"[^"\n]*"\s*)+', path.read_text(encoding="utf-8")):
+        for found in re.finditer(r'f?"""[\s\S]*?"""|(?:f?"[^"\n]*"\s*)+', path.read_text(encoding="utf-8")):
             text = " ".join(re.sub(r'"\s*f?"', "", found[0]).strip(' f"').split())
             if re.search(r"\bselect\b.+\bfrom\b", text):
                 yield str(path.relative_to(SRC)), text
