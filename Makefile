@@ -25,6 +25,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUTF8 := 1
+# Container images forbid bytecode to save room; here every command, gate and worker of the tests would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A folder that was copied or moved has a .venv that points at the old place: it is made anew.
 ifneq ($(shell cat $(STAMPS)/venv 2>/dev/null),$(CURDIR))
