@@ -16,13 +16,9 @@ from ecluse.embedded import EmbeddedPostgres
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Name and order the tests, others shuffling them in between.
 
-    Two tests of one name are refused: run side by side, a name is run once, and the others are dropped without a word. A schema's operations come under one
-    name, each with its label. Files with few tests come first: those are the long ones, and the short tests fill the gaps at the end.
+    Two tests of one name are refused: run side by side, a name is run once, and the others are dropped without a word. Files with few tests come first: those
+    are the long ones, and the short tests fill the gaps at the end.
     """
-    for item in items:
-        label = getattr(item, "operation_label", None)
-        if label is not None and item.id.params is None:
-            item._id = item.id.with_params(label)  # pytest 9.2 forgets what schemathesis says in the item's name
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(f"{len(twice)} names stand for more than one test, the first: {twice[0]}")

@@ -20,6 +20,9 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.pytest.plugin import make_constants_value_source
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -101,8 +104,17 @@ def callers(agency: Agency) -> Iterator[Callers]:
             runner.run(machine.http.aclose())
 
 
-schema = schemathesis.openapi.from_path(Path(__file__).with_name("openapi.json"))
+KEPT: Final = Path(__file__).with_name("openapi.json")
 """The document as it is kept beside these tests; that it is the published one is tested below."""
+OPERATIONS: Final = {
+    (method, path) for path, methods in json.loads(KEPT.read_text(encoding="utf-8"))["paths"].items() for method in methods
+}
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    """The document as schemathesis reads it."""
+    return schemathesis.openapi.from_path(KEPT)
 
 
 def undeclared(document: dict[str, Any], case: Any, response: Any) -> set[str]:
@@ -118,10 +130,25 @@ def undeclared(document: dict[str, Any], case: Any, response: Any) -> set[str]:
     return {name.lower() for name in response.headers} - {name.lower() for name in declared} - TRANSPORT - pages
 
 
-@schema.parametrize()
+@pytest.mark.parametrize("operation", sorted(OPERATIONS), ids=lambda operation: f"{operation[0].upper()} {operation[1]}")
+def test_operation_when_any_request_comes_then_only_documented_answers(
+    operation: tuple[str, str], schema: Any, callers: Callers
+) -> None:
+    """Whatever is sent by whoever may call, the answer is one that the document promises, and none is a server's error.
+
+    What ``schema.parametrize()`` makes of an operation is made here when its turn comes: it draws hundreds of requests, and each worker collects all tests.
+    """
+    method, path = operation
+    feedback = FeedbackSources(constants_value_source=make_constants_value_source(schema))
+    any_request = build_operation_test(
+        config=schema.config, operation=schema[path][method], test_func=only_documented, given_kwargs={}, feedback=feedback
+    )
+    any_request(callers=callers)
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_operation_when_any_request_comes_then_only_documented_answers(case: Any, callers: Callers) -> None:
-    """Whatever is sent by whoever may call, the answer is one that the document promises, and none is a server's error."""
+def only_documented(case: Any, callers: Callers) -> None:
+    """Send one request, and once more about what there is."""
     raw, base = case.operation.definition.raw, callers.agency.gates[0].url
     tags, scopes = list(raw.get("tags", [])), [scope for each in raw.get("security", []) for scope in each.get("dpop", [])]
     for real in (False, True):
@@ -137,7 +164,5 @@ def test_operation_when_any_request_comes_then_only_documented_answers(case: Any
 
 def test_document_when_kept_then_the_published_one_and_whole(callers: Callers) -> None:
     """The operations tried are those of the gate, all of them: an empty document would pass everything."""
-    kept = json.loads(Path(__file__).with_name("openapi.json").read_text(encoding="utf-8"))
-    operations = {(method, path) for path, methods in kept["paths"].items() for method in methods}
-    assert operations == {(method, path) for path, methods in callers.document["paths"].items() for method in methods}
-    assert len(operations) >= 17
+    assert {(method, path) for path, methods in callers.document["paths"].items() for method in methods} == OPERATIONS
+    assert len(OPERATIONS) >= 17
