@@ -14,7 +14,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
@@ -27,8 +27,7 @@ from joserfc.jwk import ECKey
 from ecluse import install, settings
 from ecluse.contracts.service import add_agent, add_processor, apply_contract, place_hold, release_hold
 from ecluse.db import LOGIN_ROLES, open_pool
-from ecluse.db import install as install_schema
-from ecluse.embedded import DatabaseExists, EmbeddedPostgres
+from ecluse.embedded import EmbeddedPostgres
 from ecluse.identity import parse_public_jwk
 from ecluse.identity.service import add_client, revoke_key
 from ecluse.ledger.fields import fields_of
@@ -36,10 +35,10 @@ from ecluse.register import parse_register
 from ecluse.schedule.reports import ImportApplied
 from ecluse.schedule.service import import_schedule
 from tests import gate as gate_process
+from tests.databases import create_installed, drop
 from tests.invented import MARK, TABLES, contract_text, register_toml
 
 ORIGIN: Final = "agency.example/ecluse/main"
-_SCHEMA: Final = "empty_ledger"
 _HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 _PASSWORDS: Final = {role: secrets.token_hex(16) for role in (*LOGIN_ROLES, install.REGISTER_ROLE)}
 
@@ -342,7 +341,7 @@ def founded(postgres: EmbeddedPostgres, folder: Path, *, gate: bool = True) -> I
     finally:
         for running in list(agency.gates):
             agency.stop_gate(running)
-        asyncio.run(_drop(postgres, *names))
+        asyncio.run(drop(postgres, *names))
 
 
 async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register: str) -> Agency:
@@ -357,7 +356,7 @@ async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register
     for role, password in _PASSWORDS.items():
         path = folder / "keys" / f"db-{'register' if role == install.REGISTER_ROLE else role.removeprefix('ecluse_')}.password"
         path.write_text(password + "\n", encoding="utf-8")
-    await _create_ledger(postgres, ledger)
+    await create_installed(postgres, ledger, {role: _PASSWORDS[role] for role in LOGIN_ROLES})
     await postgres.ensure_role(install.REGISTER_ROLE, _PASSWORDS[install.REGISTER_ROLE])
     admin = await asyncpg.connect(await postgres.create_database(register))
     await admin.execute(TABLES)
@@ -371,28 +370,6 @@ async def _found(postgres: EmbeddedPostgres, folder: Path, ledger: str, register
     with install.databases(installation) as reached:
         await install.open_log(installation, reached, name="main", origin=ORIGIN, actor="cli:test")
     return agency
-
-
-async def _create_ledger(postgres: EmbeddedPostgres, name: str) -> None:
-    """Create a database with our schema: a copy of one that is migrated once for each PostgreSQL.
-
-    It is installed like any: that sets the passwords of the roles, and finds the rest done.
-    """
-    passwords = {role: _PASSWORDS[role] for role in LOGIN_ROLES}
-    with suppress(DatabaseExists):
-        await install_schema(await postgres.create_database(_SCHEMA), passwords)
-    keeper = await asyncpg.connect(postgres.superuser_dsn())
-    await keeper.execute(f"create database {name} template {_SCHEMA}")
-    await keeper.close()
-    await install_schema(postgres.superuser_dsn(name), passwords)
-
-
-async def _drop(postgres: EmbeddedPostgres, *names: str) -> None:
-    """Drop the databases, whoever is connected."""
-    keeper = await asyncpg.connect(postgres.superuser_dsn())
-    for name in names:
-        await keeper.execute(f"drop database {name} with (force)")
-    await keeper.close()
 
 
 def _free_port() -> int:

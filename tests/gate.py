@@ -13,7 +13,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
-_PRELOADED: Final = ["ecluse.install", "ecluse.listen", "ecluse.settings", "ecluse.web.serve"]
+_PRELOADED: Final = [
+    "ecluse.install",
+    "ecluse.listen",
+    "ecluse.settings",
+    "ecluse.web.serve",
+    "litestar.plugins.attrs",
+    "litestar.plugins.pydantic",
+    "litestar.middleware._internal.exceptions",
+    "litestar._kwargs",
+]
 _START: Final = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 
 

@@ -12,13 +12,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecluse.clock import sealed_text
-from ecluse.db import LOGIN_ROLES, install, open_pool
+from ecluse.db import LOGIN_ROLES, open_pool
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.ids import new_id, random_bytes
 from ecluse.ledger.fields import Event, commit
 from ecluse.ledger.integrate import Integrator
 from ecluse.ledger.sign import Signer, create_state
 from ecluse.ledger.tree import leaf_hash
+from tests.databases import create_installed, drop
 
 ORIGIN = "register.example/ecluse/main"
 APPEND_ONLY = {"ledger_entry": "ledger_entry_append_only", "opening": "opening_append_only"}
@@ -76,7 +77,7 @@ async def journal(postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[J
     """Install a schema in a fresh database and open a new, empty log with a signer's memory."""
     name = f"ledger_{secrets.token_hex(4)}"
     passwords = {role: secrets.token_hex(16) for role in LOGIN_ROLES}
-    await install(await postgres.create_database(name), passwords)
+    await create_installed(postgres, name, passwords)
     dsns = {role: postgres.dsn(role, passwords[role], name) for role in LOGIN_ROLES}
     owner, reader = await asyncpg.connect(dsns["ecluse_owner"]), await asyncpg.connect(dsns["ecluse_reader"])
     jobs = await open_pool(dsns["ecluse_jobs"], size=3, name="jobs")
@@ -93,3 +94,4 @@ async def journal(postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[J
     await jobs.close()
     await reader.close()
     await owner.close()
+    await drop(postgres, name)

@@ -24,10 +24,11 @@ import asyncpg
 import pytest
 from msgspec import structs
 
-from ecluse.db import LOGIN_ROLES, install
+from ecluse.db import LOGIN_ROLES
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.ledger.fields import commit
 from ecluse.ledger.store import SEAL, Sealed, SealRow, seal
+from tests.databases import create_installed
 from tests.ledger import seal_model as model
 from tests.ledger.seal_changes import CHANGES
 
@@ -314,8 +315,8 @@ class Stage:
 def stage(postgres: EmbeddedPostgres) -> Iterator[Stage]:
     """Install a schema whose clock stands where the session says, with some things spent."""
     with asyncio.Runner() as runner:
-        dsn = runner.run(postgres.create_database(f"model_{secrets.token_hex(4)}"))
-        runner.run(install(dsn, {role: secrets.token_hex(16) for role in LOGIN_ROLES}))
+        passwords = {role: secrets.token_hex(16) for role in LOGIN_ROLES}
+        dsn = runner.run(create_installed(postgres, f"model_{secrets.token_hex(4)}", passwords))
         db = runner.run(asyncpg.connect(dsn))
         runner.run(db.execute(BEFORE))
         yield Stage(runner, db)

@@ -11,12 +11,13 @@ import asyncpg
 import msgspec
 import pytest
 
-from ecluse.db import LOGIN_ROLES, install, open_pool
+from ecluse.db import LOGIN_ROLES, open_pool
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.ids import new_id
 from ecluse.ledger import Event
 from ecluse.ledger.service import seal_control
 from ecluse.register import RegisterMap, parse_register
+from tests.databases import create_installed, drop
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -95,7 +96,7 @@ async def world(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
     """Install a schema in a fresh database, with two processors, their contracts and an agent of each."""
     name = f"schedule_{secrets.token_hex(4)}"
     passwords = {role: secrets.token_hex(16) for role in LOGIN_ROLES}
-    await install(await postgres.create_database(name), passwords)
+    await create_installed(postgres, name, passwords)
     owner = await asyncpg.connect(postgres.dsn("ecluse_owner", passwords["ecluse_owner"], name))
     await owner.execute(
         "insert into ecluse.ledger_log (id, name, origin, vkey, created_at) values (1, 'main', 'example/main', 'k', now())"
@@ -113,3 +114,4 @@ async def world(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
     yield World(pool=pool, owner=owner, register=parse_register(REGISTER), agents=agents)
     await pool.close()
     await owner.close()
+    await drop(postgres, name)
