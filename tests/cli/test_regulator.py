@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -34,8 +35,9 @@ ASKED = "".join(
 )
 
 
-def firm(**changes: Any) -> ProcessorFacts:
-    """Return a processor of which nothing is missing, with some of its facts changed."""
+@cache
+def nothing_missing() -> ProcessorFacts:
+    """Return a processor of which nothing is missing."""
     head, tail = samples.TEXT.split("[[evidence_required]]", 1)
     rest = re.sub(r'\[\[evidence_required\]\]\nkind = "[a-z0-9-]+"\nmax_age = "P[0-9A-Z]+"\n', "", "[[evidence_required]]" + tail)
     contract = samples.parse_contract(head + ASKED + rest, samples.ATTRIBUTES)
@@ -45,8 +47,12 @@ def firm(**changes: Any) -> ProcessorFacts:
         for letter, kind in (("a", "pentest"), ("b", "security-policy"), ("c", "iso27001"))
     )
     assert one.signature is not None
-    whole = {"evidence": documents, "signature": replace(one.signature, changes=())}
-    return replace(one, **(whole | changes))
+    return replace(one, evidence=documents, signature=replace(one.signature, changes=()))
+
+
+def firm(**changes: Any) -> ProcessorFacts:
+    """Return that processor with some of its facts changed."""
+    return replace(nothing_missing(), **changes)
 
 
 def limited(**changes: int) -> ProcessorFacts:

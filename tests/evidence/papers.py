@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 import openpyxl
@@ -27,6 +28,7 @@ PNG: Final = bytes.fromhex(
 SECRET: Final = Vault({1: b"\x01" * 32})
 
 
+@cache
 def pdf(text: str = "Rapport d'essai d'intrusion") -> bytes:
     """Typeset a PDF."""
     made: bytes = typst.compile(text.encode())

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 
 import odfdo
 import pikepdf
@@ -21,6 +22,7 @@ from tests.evidence.papers import LIST, PNG, pdf, pdf_with, workbook
 pytestmark = pytest.mark.unit
 
 
+@cache
 def ods() -> bytes:
     """Write a spreadsheet as LibreOffice's format has it."""
     out = io.BytesIO()
