@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
@@ -22,6 +23,7 @@ from joserfc.jwk import ECKey
 WELL_KNOWN: Final = "/.well-known/oauth-authorization-server"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TIMEOUT: Final = 30.0
+_TRUST: Final = ssl.create_default_context()  # one for all: reading the authorities takes longer than a request
 
 
 class Outsider:
@@ -30,7 +32,9 @@ class Outsider:
     def __init__(self, public_url: str, client: str, key: ECKey, *, via: str | None = None) -> None:
         """Know the agency's address, one's own id and key, and nothing else."""
         self.public_url, self.client, self.key = public_url, client, key
-        self.http = httpx.AsyncClient(base_url=via or public_url, timeout=TIMEOUT, limits=httpx.Limits(max_connections=64))
+        self.http = httpx.AsyncClient(
+            base_url=via or public_url, verify=_TRUST, timeout=TIMEOUT, limits=httpx.Limits(max_connections=64)
+        )
         self.access_token = ""
         self._jwk = key.as_dict(private=False)
 
