@@ -78,7 +78,7 @@ async def test_change_when_sent_from_another_port_then_refused(agency: Agency, b
             await trainer.page.get_by_role("button", name="Win a prize").click()
             await trainer.page.wait_for_url(f"{trainer.origin}/**")
             await expect(trainer.page.locator("h1")).to_be_visible()
-        sent = [request for request in trainer.asked if request.method == "POST" and request.headers.get("origin", "") in bait]
+        sent = [request for request in trainer.asked[before:] if request.method == "POST"]
         answers = [await request.response() for request in sent]
         assert len(sent) == 2
         assert {answer.status for answer in answers if answer is not None} == {

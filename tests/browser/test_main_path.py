@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -201,3 +202,87 @@ async def test_place_when_it_may_not_be_shown_then_the_words_say_why(agency: Age
         await expect(trainer.page.locator('[data-refused="outside-window"]')).to_contain_text("This place was called off")
         await trainer.page.keyboard.press("Escape")
         assert f"{MARK}nom" not in await trainer.html()
+
+
+# ── the console ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_processor_when_suspended_then_the_open_desk_closes_within_two_seconds(agency: Agency, browser: Browser) -> None:
+    """An officer suspends a contractor: the person on a trainer's screen is gone within two seconds, and the trainer is told what happened."""
+    desk = await furnish(agency, [30])
+    async with (
+        agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer,
+        officer(browser, agency.installation, Role.SECURITY, language=ENGLISH) as guard,
+    ):
+        trainer.may_be_refused.add(401)
+        await trainer.open(desk.path)
+        await show(trainer, desk, 30)
+        await trainer.page.evaluate(GONE)
+        await guard.open(f"/console/holds/new/processor/{desk.party.name}")
+        await guard.page.get_by_label("Why").fill("a stolen laptop")
+        began = await guard.page.evaluate("performance.timeOrigin + performance.now()")
+        await guard.page.get_by_role("button", name="Suspend it now").click()
+        await trainer.page.wait_for_function("window.gone")
+        assert await trainer.page.evaluate("window.gone") - began < 2_000
+        await expect(trainer.page.locator("#desk-ended")).to_contain_text("Your sign-in has ended")
+        assert f"{MARK}nom" not in await trainer.html()
+        await expect(guard.page.locator(".notice")).to_be_visible()
+        await trainer.page.get_by_role("link", name="Sign in again").click()
+        assert trainer.path.startswith("/sign-in")
+
+
+GONE: Final = """() => { const look = () => {
+if (!document.querySelector('[data-person]')) { window.gone = performance.timeOrigin + performance.now(); watch.disconnect(); } };
+const watch = new MutationObserver(look); watch.observe(document.body, {childList: true, subtree: true}); }"""
+
+
+async def test_act_when_it_weighs_then_the_passkey_once_more(agency: Agency, browser: Browser) -> None:
+    """Five minutes after the passkey a suspension asks for it again, does nothing until then, and comes back to its form."""
+    desk = await furnish(agency, [31])
+    async with officer(browser, agency.installation, Role.DPO, language=ENGLISH) as dpo:
+        dpo.may_be_refused.add(401)
+        await agency.execute(
+            "update ecluse.sign_in set stepped_up_at = stepped_up_at - interval '6 minutes' where officer_id is not null"
+        )
+        await dpo.open(f"/console/holds/new/processor/{desk.party.name}")
+        await dpo.page.get_by_label("Why").fill("a stolen laptop")
+        await dpo.page.get_by_role("button", name="Suspend it now").click()
+        await expect(dpo.page.locator("h1")).to_contain_text("Your passkey, once more")
+        assert await agency.fetch("select 1 from ecluse.hold where scope_id = $1", desk.party.name) == []
+        await dpo.page.locator("main a.button").first.click()
+        await dpo.page.locator("[data-do]").click()
+        await dpo.page.wait_for_url("**/console/holds/new/processor/*")
+        await dpo.page.get_by_label("Why").fill("a stolen laptop")
+        await dpo.page.get_by_role("button", name="Suspend it now").click()
+        await expect(dpo.page.locator(".notice")).to_be_visible()
+    assert len(await agency.fetch("select 1 from ecluse.hold where scope_id = $1", desk.party.name)) == 1
+
+
+async def test_report_when_accepted_then_the_gate_opens(agency: Agency, browser: Browser, tmp_path: Path) -> None:
+    """A contractor without a fresh pentest is frozen; its report is handed in and accepted on the console, which says what that changes: the gate opens."""
+    desk = await furnish(agency, [32], evidence={"pentest": "P12M"})
+    report = tmp_path / "rapport.pdf"
+    report.write_bytes(PDF)
+    async with officer(browser, agency.installation, Role.SECURITY, language=ENGLISH) as guard:
+        await guard.open(f"/console/processors/{desk.party.name}")
+        await expect(guard.page.locator(".page-head .chip")).to_have_attribute("data-state", "frozen")
+        await guard.open(f"/console/processors/{desk.party.name}/evidence")
+        await hand_in(guard, report, await agency.now())
+        await guard.page.get_by_role("button", name="Accept it in my name").click()
+        await expect(guard.page.locator(".notice").first).to_be_visible()
+        await guard.open(f"/console/processors/{desk.party.name}")
+        await expect(guard.page.locator(".page-head .chip")).to_have_attribute("data-state", "open")
+
+
+async def hand_in(guard: Somebody, report: Path, now: datetime) -> None:
+    """Fill in the form that hands a pentest report in; ends on the document's own page."""
+    form = guard.page.locator("form[enctype]")
+    await form.locator("[name=kind]").select_option("pentest")
+    await form.locator("[name=title]").fill("Pentest of the booking software")
+    await form.locator("[name=issuer]").fill("Maison d'audit")
+    await form.locator("[name=reviewed_on]").fill(f"{now - timedelta(days=30):%Y-%m-%d}")
+    await form.locator("[type=file]").set_input_files(report)
+    await form.get_by_role("button", name="Hand it in").click()
+    await guard.page.wait_for_url("**/console/evidence/evd_*")
+
+
+PDF: Final = b"%PDF-1.4\\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\\ntrailer<</Root 1 0 R>>\\n%%EOF\\n"
+"""An invented report: only its bytes matter."""
