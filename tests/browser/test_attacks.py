@@ -69,6 +69,7 @@ async def test_change_when_sent_from_another_port_then_refused(agency: Agency, b
     async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
         trainer.may_be_refused.add(403)
         form = f'<form method="post" action="{trainer.origin}/sign-out"><button>Win a prize</button></form>'
+        before = len(trainer.asked)
         call = f"fetch('{trainer.origin}{desk.path}/show', {{method: 'POST', mode: 'no-cors', credentials: 'include', body: 'place={desk.handles[41]}'}})"
         with elsewhere(
             f"<!doctype html><title>x</title>{form}<script>window.done = {call}.then(() => 1, () => 1)</script>"
