@@ -112,7 +112,9 @@ def render(template: str, context: msgspec.Struct, place: Place, *, block: str |
     values = {"page": context, **around(place)}
     if block is None:
         return found.render(values)
-    return "".join(found.blocks[block](found.new_context(values)))
+    within = found.new_context(values)
+    next(found.root_render_func(within), None)  # up to the first text: what the template imports above its blocks is there then
+    return "".join(found.blocks[block](within))
 
 
 def around(place: Place) -> dict[str, Any]:
