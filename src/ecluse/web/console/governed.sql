@@ -116,6 +116,14 @@ where e.reviewed_at is null
 order by e.opened_at, e.id
 limit 51;
 
+-- name: waiting_lookups()
+-- Look-ups that wait for a second officer, the oldest first: of whom and why is not here.
+select l.id, l.asked_at
+from ecluse.lookup l
+where l.decided_at is null and l.expires_at > ecluse.clock()
+order by l.asked_at, l.id
+limit 51;
+
 -- name: undetermined(since)
 -- How many requests of some days could not be decided, a thousand at most, and the last one.
 select count(*) as found, max(few.sealed_at) as last_at

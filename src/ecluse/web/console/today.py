@@ -198,6 +198,7 @@ def make_waiting(
         "emergency": [
             Item(href="/console/emergencies", what=row["attribute"], processor="", at=row["opened_at"], due="") for row in found["emergency"]
         ],
+        "lookup": [Item(href="/console/look-up", what=row["id"], processor="", at=row["asked_at"], due="") for row in found["lookup"]],
         "finding": [
             Item(
                 href=f"/console/findings/{row['id']}", what=row["title"], processor=name(row["processor_id"]), at=None, due=row["due_on"].isoformat(),
@@ -207,7 +208,7 @@ def make_waiting(
     }  # fmt: skip
     hrefs = {
         "override": "/console/overrides", "evidence": "/console/evidence", "questionnaire": "/console/questionnaires",
-        "emergency": "/console/emergencies", "finding": "/console/findings",
+        "emergency": "/console/emergencies", "lookup": "/console/look-up", "finding": "/console/findings",
     }  # fmt: skip
     waiting = [
         Waiting(
@@ -277,6 +278,7 @@ async def today(request: HttpRequest, gateway: Served) -> Response[str]:
             "evidence": await rows_of(connection, "waiting_documents"),
             "questionnaire": await rows_of(connection, "waiting_responses"),
             "emergency": await rows_of(connection, "waiting_emergencies"),
+            "lookup": await rows_of(connection, "waiting_lookups"),
             "finding": await rows_of(connection, "waiting_findings", due),
         }
         undetermined = await row_of(connection, "undetermined", instant.at - _BACK)
