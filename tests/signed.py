@@ -66,9 +66,11 @@ class Browser:
 
     async def post(self, path: str, form: Mapping[str, Any] | None = None, **more: Any) -> httpx.Response:
         """Send a form (``form``; files with ``files=``) or JSON (``json=``), as a page of ours does."""
-        return await self.send(
-            "POST", path, **({"data": form or {}} if "json" not in more and "content" not in more else {}), **more
-        )
+        if form or "files" in more:
+            more["data"] = form or {}
+        elif "json" not in more and "content" not in more:  # a form of nothing but its button still says what it is
+            more["headers"] = {"content-type": "application/x-www-form-urlencoded", **(more.get("headers") or {})}
+        return await self.send("POST", path, **more)
 
     async def part(self, path: str, **more: Any) -> httpx.Response:
         """Ask for a part of a page, as htmx does."""

@@ -138,7 +138,7 @@ async def test_weighty_acts_when_the_passkey_was_used_long_ago_then_asked_for_ag
     party, ids = await furnished(agency)
     dpo = await officer(agency)
     await agency.execute(
-        "update ecluse.sign_in set stepped_up_at = stepped_up_at - interval '6 minutes' where officer_id = $1", dpo.person
+        "update ecluse.sign_in set stepped_up_at = stepped_up_at - interval '30 minutes' where officer_id = $1", dpo.person
     )
     weighty = ("/accept", "/withdraw", "/release", "/approve", "/revoke", "/holds/new/")
     for _, path, form in acts_on(party, ids):

@@ -7,7 +7,7 @@ next control entry. The live part is those figures alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -84,7 +84,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     processor: str
     at: datetime | None
-    due: str
+    due: date | None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,27 +181,27 @@ def make_waiting(
 
     lines = {
         "override": [
-            Item(href=f"/console/overrides/{row['id']}", what=row["id"], processor=name(row["processor_id"]), at=row["asked_at"], due="")
+            Item(href=f"/console/overrides/{row['id']}", what=row["id"], processor=name(row["processor_id"]), at=row["asked_at"], due=None)
             for row in found["override"]
         ],
         "evidence": [
             Item(
                 href=f"/console/evidence/{row['id']}", what=f"{kind_name(row['kind'], tongue)} – {row['title']}", processor=name(row["processor_id"]),
-                at=row["submitted_at"], due="",
+                at=row["submitted_at"], due=None,
             )
             for row in found["evidence"]
         ],
         "questionnaire": [
-            Item(href=f"/console/questionnaires/{row['id']}", what=row["id"], processor=name(row["processor_id"]), at=row["handed_in_at"], due="")
+            Item(href=f"/console/questionnaires/{row['id']}", what=row["id"], processor=name(row["processor_id"]), at=row["handed_in_at"], due=None)
             for row in found["questionnaire"]
         ],
         "emergency": [
-            Item(href="/console/emergencies", what=row["attribute"], processor="", at=row["opened_at"], due="") for row in found["emergency"]
+            Item(href="/console/emergencies", what=row["attribute"], processor="", at=row["opened_at"], due=None) for row in found["emergency"]
         ],
-        "lookup": [Item(href="/console/look-up", what=row["id"], processor="", at=row["asked_at"], due="") for row in found["lookup"]],
+        "lookup": [Item(href="/console/look-up", what=row["id"], processor="", at=row["asked_at"], due=None) for row in found["lookup"]],
         "finding": [
             Item(
-                href=f"/console/findings/{row['id']}", what=row["title"], processor=name(row["processor_id"]), at=None, due=row["due_on"].isoformat(),
+                href=f"/console/findings/{row['id']}", what=row["title"], processor=name(row["processor_id"]), at=None, due=row["due_on"],
             )
             for row in found["finding"]
         ],
@@ -225,7 +225,7 @@ def make_waiting(
         waiting.append(
             Waiting(
                 key="undetermined", count=undetermined["found"], more=undetermined["found"] >= 1000, href="/console/decisions?outcome=undetermined",
-                items=(Item(href="/console/decisions?outcome=undetermined", what="", processor="", at=undetermined["last_at"], due=""),),
+                items=(Item(href="/console/decisions?outcome=undetermined", what="", processor="", at=undetermined["last_at"], due=None),),
             )
         )  # fmt: skip
     return tuple(waiting)
