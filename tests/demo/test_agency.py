@@ -150,7 +150,7 @@ def test_demo_json_when_read_then_it_lists_all_that_scripts_need(finished: Demo)
     file = finished.file
     assert set(file) == {
         "kind", "base_url", "log_url", "origin", "log_vkey", "policy_file", "witnesses", "mail_folder", "papers_folder", "database_url", "register_url",
-        "processors",
+        "processors", "tour",
     }  # fmt: skip
     assert file["log_url"] == f"{file['base_url']}/ledger/main"
     assert [one["id"] for one in file["processors"]] == [firm.id for firm in firms_for(PEOPLE)]
@@ -158,6 +158,9 @@ def test_demo_json_when_read_then_it_lists_all_that_scripts_need(finished: Demo)
         assert set(one) == {"id", "client_id", "private_key_file", "token_url", "agents", "sessions_today"}
         assert 3 <= len(one["agents"]) <= 6
         assert one["sessions_today"] >= 2
+    port = file["base_url"].rpartition(":")[2]
+    assert [one["url"] for one in file["tour"]] == [f"http://localhost:{port}/{room}" for room in ("console", "desk", "my-data")]
+    assert all(set(one) == {"room", "url", "says"} for one in file["tour"])
     secrets = [
         finished.folder / "demo.json",
         finished.folder / "gate.log",

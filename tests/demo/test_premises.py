@@ -79,6 +79,7 @@ def test_finish_when_written_then_only_its_owner_reads_it(tmp_path: Path):
         database_url="d",
         register_url="r",
         processors=[],
+        tour=[],
     )
     (tmp_path / "demo.unfinished").touch()
     premises.finish(tmp_path, contents)

@@ -21,7 +21,7 @@ from rich.console import Console
 from ecluse import clock, install
 from ecluse.client import parse_policy
 from ecluse.contracts.service import add_agent, add_processor, apply_contract
-from ecluse.demo import premises
+from ecluse.demo import premises, tour
 from ecluse.demo.account import Account, AgencyFacts, RunFacts, account_of
 from ecluse.demo.child import ChildFailed
 from ecluse.demo.contract_file import term_of, write_contract
@@ -117,7 +117,7 @@ class _Agency:
                 tell(self.console, account)
                 code = _SURPRISED if account.surprises else 0
                 if not self.options.then_exit:
-                    await self._serve(gate)
+                    await self._serve(gate, account.example.agent)
                 return code
             finally:
                 if gate is not None:
@@ -284,10 +284,14 @@ class _Agency:
             database_url=with_user(self.reached.database_url, "ecluse_owner", owner),
             register_url=with_user(self.reached.register_url, install.REGISTER_ROLE, reader),
             processors=[premises.describe(party, self.base_url, sessions[party.firm.id]) for party in self.parties],
+            tour=tour.stops(self.installation.settings.pages),
         )
 
-    async def _serve(self, gate: Gate) -> None:
-        """Serve until Ctrl-C. Raises `ChildFailed` if the gate ends before."""
+    async def _serve(self, gate: Gate, agent: str) -> None:
+        """Lead through the pages, and serve until Ctrl-C. Raises `ChildFailed` if the gate ends before. ``agent``: who may be tried at the desk."""
+        pages_url = self.installation.settings.pages
+        async with self._role("ecluse_app") as app:
+            tour.show(self.console, tour.stops(pages_url), await tour.invite_visitors(app, pages_url, agent))
         self.console.print("\nServing. [bold]Ctrl-C[/bold] stops the gate and its database; the folder stays.")
         try:
             await gate.ended()

@@ -18,6 +18,7 @@ import msgspec
 from ecluse import install, settings
 from ecluse.demo.model import Party
 from ecluse.demo.options import DemoOptions
+from ecluse.demo.tour import TourStop
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.embedded_home import find_home
 from ecluse.errors import ConfigurationError
@@ -123,7 +124,8 @@ class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
     """``demo.json``: where everything is.
 
     ``policy_file``: whom to believe; ``mail_folder``: each mail that was sent, a file each;
-    ``papers_folder``: what was printed at the end of the day; ``database_url`` and ``register_url`` hold passwords.
+    ``papers_folder``: what was printed at the end of the day; ``database_url`` and ``register_url`` hold passwords;
+    ``tour``: the pages to look at.
     """
 
     kind: str = MARK
@@ -138,6 +140,7 @@ class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     register_url: str
     processors: list[DemoProcessor]
+    tour: list[TourStop]
 
 
 def make_installation(options: DemoOptions, register_toml: str, *, mail_port: int) -> Installation:
@@ -159,16 +162,17 @@ def make_installation(options: DemoOptions, register_toml: str, *, mail_port: in
         "register_url": "",
     }
     install.create(folder, values, register_toml)
-    _say_more(folder, mail_port)
+    _say_more(folder, mail_port, options.port)
     (folder / "clients").mkdir(mode=0o700)
     return settings.load(folder, {}, {})
 
 
-def _say_more(folder: Path, mail_port: int) -> None:
-    """Write what papers say of the controller, and how notices leave."""
+def _say_more(folder: Path, mail_port: int, port: int) -> None:
+    """Write where the pages are, what papers say of the controller, and how notices leave."""
     path = folder / "ecluse.toml"
     head, table, tail = path.read_text(encoding="utf-8").partition("\n[database]")
-    path.write_text(f"{head}{_CONTROLLER}{table}{tail}{_MAIL.format(host=HOST, port=mail_port)}", encoding="utf-8")
+    pages = f'pages_url = "http://localhost:{port}"  # a passkey needs a name: 127.0.0.1 has none\n'
+    path.write_text(f"{pages}{head}{_CONTROLLER}{table}{tail}{_MAIL.format(host=HOST, port=mail_port)}", encoding="utf-8")
     (folder / ACTIVITY).write_text(_ACTIVITY, encoding="utf-8")
 
 
