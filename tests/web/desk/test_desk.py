@@ -41,12 +41,7 @@ async def test_person_when_shown_then_the_contracted_attributes_in_their_forms(a
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
-    for words in (
-        f"{MARK}nom0010",
-        "Given name the initial only z.",
-        "Date of birth the year only 1980" if "Date of birth" in text else "the year only 1980",
-        "French (fr)",
-    ):
+    for words in (f"{MARK}nom0010", "Given name the initial only z.", "the year only 1980", "French (fr)"):
         assert words in text
     assert f"{MARK}nom0011" not in text
     assert "Not given:" in text
@@ -73,9 +68,7 @@ async def test_person_when_the_register_knows_nothing_then_said(agency: Agency) 
     assert answer.text.count("not in the register") == 8
 
 
-@pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", '"onload="alert(1)', "{{ 7*7 }}", "‮gnp.exe", "Ōe\u0000" if False else "Ōe & <b>"]
-)
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"onload="alert(1)', "{{ 7*7 }}", "\u202egnp.exe", "Ōe & <b>"])
 async def test_name_when_it_is_markup_then_only_text(agency: Agency, name: str) -> None:
     """A person whose name is markup is shown as it stands, on the page and on the roll-call."""
     async with at_work(agency, [13], sheet={"family_name": "full"}) as work:
@@ -104,9 +97,10 @@ async def test_day_when_sessions_are_hers_and_others_then_each_in_its_place(agen
         page = await colleague.get(work.root)
         shown = await work.show(20, browser=colleague)
         soon, far = await session_id(agency, work.party, "S2"), await session_id(agency, work.party, "S3")
-    assert work.session in mine.text.partition("<details")[0]
-    assert work.session in theirs.text.partition('<details class="panel desk-others"')[2]
-    assert work.session not in theirs.text.partition('<details class="panel desk-others"')[0]
+    folded = '<details class="panel desk-others"'
+    assert work.session in mine.text.partition(folded)[0]
+    assert work.session in theirs.text.partition(folded)[2]
+    assert work.session not in theirs.text.partition(folded)[0]
     assert soon in mine.text
     assert not [each for each in (far, other.session) if each in mine.text + theirs.text]
     assert not [each for each in (*work.handles.values(), f"{MARK}nom") if each in mine.text]
@@ -122,6 +116,7 @@ async def test_pages_when_there_are_many_places_then_as_many_statements(agency: 
             for page in ("/desk", "", "/attendance", "/sheet", "/walk-in"):
                 counts = []
                 for work in (one, many):
+                    await work.browser.get("/desk")  # reads the configuration, which the other sign-in changed
                     with statements() as seen:
                         answer = await work.browser.get(page if page == "/desk" else work.root + page)
                     assert answer.status_code == 200

@@ -115,12 +115,15 @@ async def test_ids_when_of_another_processor_then_as_unknown(agency: Agency) -> 
         entry = re.search(r"/desk/proof/(dsc_[a-z2-7]{26})", (await other.show(18)).text)
         assert entry is not None
         pairs = [(await work.browser.get(f"/desk/proof/{entry[1]}"), await work.browser.get(f"/desk/proof/dsc_{'a' * 26}"))]
+        both = (other.session, NO_SESSION)
         for page in ("", "/attendance", "/sheet", "/walk-in", "/standing"):
-            pairs.append(tuple([await work.browser.get(f"/desk/sessions/{each}{page}") for each in (other.session, NO_SESSION)]))
+            ours, theirs = [await work.browser.get(f"/desk/sessions/{each}{page}") for each in both]
+            pairs.append((ours, theirs))
         for act, form in (
             ("show", {"place": other.handles[18]}), ("sheet", {}), ("walk-in", {}), ("outcomes", {"said": f"{other.handles[18]} present"}),
         ):  # fmt: skip
-            pairs.append(tuple([await work.act(act, form, session=each) for each in (other.session, NO_SESSION)]))
+            ours, theirs = [await work.act(act, form, session=each) for each in both]
+            pairs.append((ours, theirs))
         mine = await work.browser.get(f"/desk/proof/{entry[1]}", headers={"cookie": _cookie(other.browser)})
     for ours, theirs in pairs:
         assert (ours.status_code, plain(ours)) == (theirs.status_code, plain(theirs))

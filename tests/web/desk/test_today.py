@@ -265,7 +265,8 @@ def test_contexts_when_rendered_then_as_documented() -> None:
         (
             "desk/_sheet.html",
             Sheet(
-                session=line, columns=forms, rows=(), missing=("A",), agent="Ada", at="13:00", expires="15:00", closes_at=now, now=now, seconds=1, first=1, last=2
+                session=line, columns=forms, rows=(), missing=("A",), agent="Ada", at="13:00", expires="15:00", closes_at=now, now=now, seconds=1,
+                first=1, last=2,
             ),
         ),
     ):  # fmt: skip
