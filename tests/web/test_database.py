@@ -111,6 +111,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         "sign_in": {S, I},
         **{f"sign_in.{column}": {U} for column in ("seen_at", "stepped_up_at", "thumbprint", "ended_at")},
         "sign_in_challenge": {S, I, U, D},
+        "walk_in": {S, I, D},
         **{f"{name}()": {X} for name in ("invite", "approve_invitation")},
         "bundle_of()": {X},
     },
@@ -144,6 +145,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         "sign_in": {S, D},
         "sign_in.ended_at": {U},
         "sign_in_challenge": {S, D},
+        "walk_in": {S, D},
         **{name: {S, I} for name in ("erasure_batch", "tombstone")},
         "erasure_plan": {S, D},
         **{name: {S} for name in ("erasure_place", "erasure_request")},
@@ -202,7 +204,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
             name: {S}
             for name in ("usage_deferral", "usage_look", "counts_day", "emergency", "notice", "lookup", "schedule_draft")
         },
-        **{name: {S} for name in ("officer", "passkey", "invitation", "sign_in", "sign_in_challenge")},
+        **{name: {S} for name in ("officer", "passkey", "invitation", "sign_in", "sign_in_challenge", "walk_in")},
         **{name: {S} for name in (*GOVERNED, "evidence_document", *QUESTIONNAIRES)},
         **{name: {S} for name in ("erasure_batch", "erasure_plan", "erasure_place", "erasure_request", "tombstone")},
         **{name: {S} for name in (*FLOWS, "flow_gone", "flow_import")},

@@ -214,6 +214,8 @@ declare t timestamptz := ecluse.clock(); most integer; gone integer;
 begin
   delete from ecluse.sign_in_challenge c where c.expires_at <= t;
   get diagnostics most = row_count;
+  delete from ecluse.walk_in w where w.expires_at <= t; -- 0016
+  get diagnostics gone = row_count; most := greatest(most, gone);
   delete from ecluse.invitation i where i.expires_at <= t - interval '30 days';
   get diagnostics gone = row_count; most := greatest(most, gone);
   delete from ecluse.sign_in s where s.cookie_sha256 in (select x.cookie_sha256 from ecluse.sign_in x where x.ends_at <= t - interval '6 months' limit 2000);

@@ -18,15 +18,20 @@ MOST_AHEAD: Final = 60
 MOST_PLACES: Final = 1000
 
 _DAY: Final = """
-select s.id, s.purpose, s.site_id, s.room, s.starts_at, s.ends_at, r.listed,
-       (select count(*) from ecluse.appointment a join ecluse.schedule_import i on i.id = a.import_id and i.applied_at is not null
-        where a.session_id = s.id and a.cancelled_at is null) as places
+select s.id, s.purpose, s.site_id, s.room, s.starts_at, s.ends_at, r.listed
 from ecluse.session s
 join ecluse.schedule_import f on f.id = s.import_id and f.applied_at is not null
 -- null: the session has no roster
 left join lateral (select bool_or(g.agent_id = $2) as listed from ecluse.session_agent g where g.session_id = s.id) r on true
 where s.processor_id = $1 and s.starts_at >= $3 and s.starts_at < $4
 order by (r.listed is false), s.starts_at, s.id limit $5
+"""
+_COUNTED: Final = """
+select a.session_id, count(*) as places
+from ecluse.appointment a
+join ecluse.schedule_import f on f.id = a.import_id and f.applied_at is not null
+where a.session_id = any($1::text[]) and a.cancelled_at is null
+group by a.session_id
 """
 _AHEAD: Final = """
 (select s.id, s.purpose, s.site_id, s.room, s.starts_at, s.ends_at, true as listed
@@ -91,7 +96,8 @@ async def sessions_of_day(
 ) -> list[StaffSession]:
     """Return a processor's sessions that start in ``[begin, end)``: those of the agent and those without a list first, at most `MOST_OF_A_DAY`."""
     rows = await connection.fetch(_DAY, processor, agent, begin, end, MOST_OF_A_DAY)
-    return [_session(row) for row in rows]
+    counted = {row["session_id"]: row["places"] for row in await connection.fetch(_COUNTED, [row["id"] for row in rows])}
+    return [msgspec.structs.replace(_session(row), places=counted.get(row["id"], 0)) for row in rows]
 
 
 async def sessions_ahead(
@@ -118,8 +124,8 @@ async def places_of(connection: Connection, session: str) -> list[StaffPlace]:
 
 
 def _session(row: asyncpg.Record) -> StaffSession:
-    """Make one session of a row; a statement that counts no places has no such column."""
+    """Make one session of a row, its places not counted."""
     return StaffSession(
         id=row["id"], purpose=row["purpose"], site=row["site_id"], room=row["room"], starts_at=row["starts_at"], ends_at=row["ends_at"],
-        listed=row["listed"], places=row.get("places"),
+        listed=row["listed"], places=None,
     )  # fmt: skip

@@ -82,7 +82,7 @@ grant execute on function ecluse.may_manage, ecluse.invite, ecluse.approve_invit
 grant select, insert, update on ecluse.officer, ecluse.passkey to ecluse_sealer;
 grant select, insert, update, delete on ecluse.invitation to ecluse_sealer;
 grant select, update (ended_at), delete on ecluse.sign_in to ecluse_sealer;
-grant select, delete on ecluse.sign_in_challenge to ecluse_sealer;
+grant select, delete on ecluse.sign_in_challenge, ecluse.walk_in to ecluse_sealer;
 grant execute on function ecluse.may_look_up, ecluse.decide_lookup, ecluse.seal_lookup to ecluse_sealer;
 grant select, insert, update on ecluse.lookup to ecluse_sealer;
 grant select, delete on ecluse.schedule_draft to ecluse_sealer;

@@ -34,7 +34,7 @@ async def test_person_when_shown_then_the_contracted_attributes_in_their_forms(a
         assert found is not None
         proof = await work.browser.get(found[1])
         for _ in range(20):
-            if "Covered by a signed head" in proof.text:
+            if "Covered by a signed state" in proof.text:
                 break
             await asyncio.sleep(0.25)
             proof = await work.browser.get(found[1])
@@ -48,7 +48,7 @@ async def test_person_when_shown_then_the_contracted_attributes_in_their_forms(a
     assert "1980-01" not in text
     assert (entry["assurance"], entry["agent"], entry["index"]) == ("authenticated", work.party.agent, entry["index"])
     assert f"/desk/proof/{entry['disclosure']}" in answer.text
-    assert "Covered by a signed head" in proof.text
+    assert "Covered by a signed state" in proof.text
 
 
 async def test_person_when_the_page_is_loaded_again_then_no_look_is_spent(agency: Agency) -> None:

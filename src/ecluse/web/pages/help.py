@@ -18,6 +18,11 @@ SHORTCUTS: Final = (
     ("/", N_("To the search field of the page")),
     ("g 1 … g 9", N_("To the first, second … ninth page of the menu")),
 )
+AT_DESK: Final = (
+    ("↑ ↓", N_("From place to place in a session, without turning anything on")),
+    ("Enter", N_("Show the person of the place")),
+    ("Esc", N_("Close the person, or the roll-call")),
+)
 
 
 class HelpPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +35,14 @@ class HelpPage(msgspec.Struct, frozen=True, kw_only=True):
 
 def help_page(room: Room, contact: str) -> HelpPage:
     """Make the help of a room."""
-    return HelpPage(words=words_of(room), shortcuts=list(SHORTCUTS) if room is not Room.MY_DATA else [], contact=contact)
+    return HelpPage(words=words_of(room), shortcuts=shortcuts_of(room), contact=contact)
+
+
+def shortcuts_of(room: Room) -> list[tuple[str, str]]:
+    """Return the keys of a room and what they do."""
+    if room is Room.MY_DATA:
+        return []
+    return [*(AT_DESK if room is Room.DESK else ()), *SHORTCUTS]
 
 
 @get("/console/help", include_in_schema=False, media_type=MediaType.HTML)
