@@ -187,7 +187,6 @@ INNOCENT: Final = {
     "identity/store.py": {
         "select a.id, a.label": "how many passkeys an agent has, and their last sign of life: an account that nobody uses is closed"
     },
-    "schedule/staff.py": {"select s.id, s.purpose": "how many persons are placed in a session, not what an agent did"},
     "web/console/governed.sql": {"select p.id, p.name, p.added_at": "how many agents a processor registered, not what they did"},
     "ledger/fsck.sql": {
         "select count(*) as count, min(w.index) as first from": "entries that disagree with their rows; a name is compared, none is summed",
