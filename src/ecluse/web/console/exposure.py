@@ -20,8 +20,8 @@ from ecluse.exposure.words import Words
 from ecluse.web.console.act import known_processor
 from ecluse.web.console.pictures import FRESH, Own, Whole
 from ecluse.web.console.state import console_of
-from ecluse.web.gateway import HttpRequest, Served
-from ecluse.web.pages.frame import Room, Tongue, page, tongue_of
+from ecluse.web.gateway import Gateway, HttpRequest, Served
+from ecluse.web.pages.frame import Room, Signed, Tongue, is_partial, page, partial, tongue_of
 from ecluse.web.pages.guard import officer
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ async def exposure_figures(request: HttpRequest, gateway: Served) -> Response[st
     signed = await officer(request, gateway)
     whole = await console_of(request, gateway).pictures.whole()
     part = make_whole(whole, gateway.settings.zone, tongue_of(request))
-    return page(request, gateway, "console/exposure_figures.html", part, signed=signed, room=Room.CONSOLE, here="exposure")
+    return _part(request, gateway, "console/exposure_figures.html", part, signed, "exposure")
 
 
 @get("/console/processors/{id:str}/exposure", include_in_schema=False)
@@ -192,11 +192,18 @@ async def own_exposure(request: HttpRequest, gateway: Served, id: ProcessorId) -
     try:
         own = await console_of(request, gateway).pictures.own(id)
     except NoProcessor:
-        return page(
-            request, gateway, "console/exposure_none.html", NoPart(id=id, name=one.name), signed=signed, room=Room.CONSOLE, here="processors"
-        )  # fmt: skip
+        return _part(request, gateway, "console/exposure_none.html", NoPart(id=id, name=one.name), signed, "processors")
     part = make_own(own, id, gateway.settings.zone, tongue_of(request))
-    return page(request, gateway, "console/exposure_own.html", part, signed=signed, room=Room.CONSOLE, here="processors")
+    return _part(request, gateway, "console/exposure_own.html", part, signed, "processors")
+
+
+def _part(
+    request: HttpRequest, gateway: Gateway, template: str, context: msgspec.Struct, signed: Signed, here: str
+) -> Response[str]:
+    """Answer with the figures alone where a page asks for them, else with a page of their own."""
+    if is_partial(request):
+        return partial(request, gateway, template, context, signed=signed, room=Room.CONSOLE, block="figures")
+    return page(request, gateway, template, context, signed=signed, room=Room.CONSOLE, here=here)
 
 
 HANDLERS: Final = [exposure, exposure_figures, own_exposure]

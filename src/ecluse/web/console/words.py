@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -37,6 +38,10 @@ FORMS: Final[Mapping[str, str]] = {
 }
 
 
+_NUMBER: Final = re.compile(r" \((?:fnd|ovr|evd)_[a-z2-7]{26}\)")
+"""The number of what a reason is about: the reason is a link to it."""
+
+
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """One reason of a gate: its code, what is wrong, the mend, whose move (``controller``, ``processor``, ``nobody``), and where it is mended."""
 
@@ -53,7 +58,7 @@ def reasons_of(codes: Iterable[str], processor: str, tongue: Tongue) -> tuple[Re
     for code in codes:
         words = words_of(code, tongue.language)
         found.append(
-            Reason(code=code, what=_spaced(words.what, tongue), mend=_spaced(words.mend, tongue), move=words.move.value, href=where(code, processor))
+            Reason(code=code, what=_NUMBER.sub("", _spaced(words.what, tongue)), mend=_spaced(words.mend, tongue), move=words.move.value, href=where(code, processor))
         )  # fmt: skip
     return tuple(found)
 
