@@ -203,9 +203,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def pages(self) -> str:
-        """Return the pages' own address: scheme, host and port."""
+        """Return the pages' own address: scheme, host and port. This machine is called by its name there: a passkey knows no numbers."""
         parts = urlsplit(self.pages_url or self.public_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        place = parts.netloc if self.pages_url else parts.netloc.replace("127.0.0.1", "localhost").replace("[::1]", "localhost")
+        return f"{parts.scheme}://{place}"
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):

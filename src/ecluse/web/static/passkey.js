@@ -151,6 +151,8 @@ async function begin() {
   if (place.dataset.passkey === "enrol") {
     secret = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
+    // the other language is the same page: it takes the link's end along, in the fragment again
+    for (const link of document.querySelectorAll(".tongues a")) link.addEventListener("click", () => { if (secret) link.hash = secret; });
   }
   if (!window.PublicKeyCredential || !window.isSecureContext) {
     button.hidden = true;
