@@ -31,6 +31,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``reach``: how to reach the controller; ``representative``: Art. 27 GDPR; ``dpo``: the data-protection officer and how to reach them.
 
     ``phone``: whom a processor's staff call while a session runs, printed at the desk as it stands; empty: the desk says that there is none.
+    ``authority``: whom persons may complain to, shown on their own page; empty: the authority of ``country``.
     """
 
     name: str = "Controller"
@@ -43,6 +44,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     representative: str = ""
     dpo: str = ""
     phone: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    authority: str = ""
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,7 +35,12 @@ READS: Final = ("gather", "sealed_before", "entry_of", "unsigned_since", "uncosi
 """What reads for the gate with the sealer's rights."""
 OUTCOMES: Final = ("record_outcome", "outcomes_due", "settle_outcome", "retry_outcomes", "outcome_counts", "purge_outcomes")
 """What writes outcomes, and reads what the webhook shall send."""
+VISITS: Final = ("usage_link", "usage_enter", "usage_visited", "usage_leave", "usage_again")
+"""What makes links to a person's own page, and visits of it."""
 USAGE: Final = (
+    *VISITS,
+    "usage_stood",
+    "usage_asked",
     "usage_lines",
     "usage_plan",
     "usage_seal",
@@ -115,7 +120,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         **{f"{name}()": {X} for name in ("invite", "approve_invitation")},
         "bundle_of()": {X},
     },
-    "ecluse_usage": {f"{name}()": {X} for name in ("usage_plan", "usage_seal", "usage_shown")},
+    "ecluse_usage": {f"{name}()": {X} for name in ("usage_plan", "usage_seal", "usage_shown", *VISITS)},
     "ecluse_sealer": {
         "ledger_head": {S, U},
         "ledger_checkpoint": {S},
@@ -136,6 +141,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         "outcome_seq": {"usage"},
         "usage_deferral": {S, I, U, D},
         "usage_look": {S, I, D},
+        "usage_visit": {S, I, U, D},
         "counts_day": {S, I},
         "emergency": {S, I, U},
         "lookup": {S, I, U},
@@ -182,7 +188,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
             name: {S, D}
             for name in ("opening", "appointment", "session", "enrolment", "outcome", "schedule_change", "budget_person")
         },
-        **{name: {S, D} for name in ("hold", "usage_deferral", "emergency", "lookup")},
+        **{name: {S, D} for name in ("hold", "usage_deferral", "usage_visit", "emergency", "lookup")},
         **{name: {S} for name in ("ledger_head", "agent", "client", "schedule_import", "tombstone")},
         **{f"schedule_import.{column}": {U} for column in ("salt", "actor")},
         "erasure_batch": {S, U},
@@ -202,7 +208,7 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         **{name: {S} for name in ("outcome", "outcome_key", "outcome_feed", "sandbox_person")},
         **{
             name: {S}
-            for name in ("usage_deferral", "usage_look", "counts_day", "emergency", "notice", "lookup", "schedule_draft")
+            for name in ("usage_deferral", "usage_look", "usage_visit", "counts_day", "emergency", "notice", "lookup", "schedule_draft")
         },
         **{name: {S} for name in ("officer", "passkey", "invitation", "sign_in", "sign_in_challenge", "walk_in")},
         **{name: {S} for name in (*GOVERNED, "evidence_document", *QUESTIONNAIRES)},
@@ -509,6 +515,9 @@ async def test_person_references_when_searched_for_then_only_in_columns_of_the_l
         rule = Rule(subject="ofii:12", processor=desk.party.name, purpose=None, reason="r", legal_basis="l", until_at=until)
         async with agency.connected("ecluse_app") as app:
             await defer(app, log_id=1, rule=rule, register=parse_register(register_toml()), actor="cli:test")
+        async with portal_of(agency) as portal:
+            link = await portal.call("POST", "/v1/usage/links", body={"subject": {"register": "ofii", "key": ["12"]}})
+        assert link.status_code == 200
         async with agency.connected("ecluse_jobs") as jobs:
             await ask_erasure(jobs, subject="ofii:12", reason="r", actor="cli:test")
         await count_flows(agency)

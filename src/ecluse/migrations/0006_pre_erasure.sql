@@ -327,6 +327,7 @@ begin
   get diagnostics n = row_count; most := greatest(most, n);
   delete from ecluse.budget_person x where x.subject_ref = any (persons);
   delete from ecluse.usage_deferral d where d.subject_ref = any (persons);
+  delete from ecluse.usage_visit v where v.subject_ref = any (persons);
   delete from ecluse.emergency e using ecluse.tombstone s -- reviewed, and of no day whose limit counts it
   where e.log_id = s.log_id and e.index >= s.first and e.index < s.past and e.reviewed_at is not null and e.opened_at < t - interval '2 days';
   delete from ecluse.lookup l -- with the person, or with the entry that asked for it

@@ -30,10 +30,12 @@ create table ecluse.usage_look (
   client_id text        not null references ecluse.client (id),
   log_id    smallint    not null,
   index     bigint      not null,
-  sealed_at timestamptz not null
+  sealed_at timestamptz not null,
+  visit     bytea       -- null: the portal looked; else the person, in this visit (0016_pre_my_data.sql)
 );
-comment on table ecluse.usage_look is 'Which proof of key each sealed look-up was made with: it bounds how often a portal looks, and who reads the lines. A quarter of an hour.';
-create index usage_look_client_ix on ecluse.usage_look (client_id, sealed_at);
+comment on table ecluse.usage_look is 'Which proof of key each sealed look-up was made with: it bounds how often a portal or a visit looks, and who reads the lines. A quarter of an hour.';
+create index usage_look_client_ix on ecluse.usage_look (client_id, sealed_at) where visit is null;
+create index usage_look_visit_ix on ecluse.usage_look (visit, sealed_at) where visit is not null;
 
 -- Lines of a person's record in [p_from, p_to), newest first: grants, and earlier look-ups. Refusals disclosed nothing and are none. A line is left out while
 -- a rule holds it back; afterwards it comes with the rule's end and reasons. Called by the functions below only.
@@ -83,9 +85,12 @@ begin
   from ecluse.ledger_head h where h.log_id = p_log;
 end $$;
 
--- Outcomes: sealed | stale (control_seq moved, a line came or went, the plan is older than 5 s: plan again) | clock-untrusted | limited | replay.
+-- p_visit: the person looks, in a visit that their portal's link opened; it is of that person and that portal, or nothing is sealed.
+-- Outcomes: sealed | stale (control_seq moved, a line came or went, the plan is older than 5 s: plan again) | clock-untrusted | limited | replay | over (the
+-- visit is).
 create function ecluse.usage_seal(
-  p_log smallint, p_seq bigint, p_at timestamptz, p_slot integer, p_digest bytea, p_limit integer, p_leaf bytea, p_fields text, p_salts bytea)
+  p_log smallint, p_seq bigint, p_at timestamptz, p_slot integer, p_digest bytea, p_limit integer, p_leaf bytea, p_fields text, p_salts bytea,
+  p_visit bytea default null)
 returns text language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare head ecluse.ledger_head; t timestamptz; f jsonb; d jsonb;
@@ -102,8 +107,18 @@ begin
   if (t >= head.last_at and t >= p_at and (d ->> 'to')::timestamptz <= t) is not true then return 'clock-untrusted'; end if;
   perform 1 from ecluse.proof_spent x where x.slot = p_slot and x.digest = p_digest;
   if not found then raise exception 'no such proof was spent' using errcode = 'insufficient_privilege'; end if;
-  if (select count(*) from ecluse.usage_look u where u.client_id = f ->> 'client' and u.sealed_at >= date_trunc('minute', t, 'UTC')) >= p_limit then
-    return 'limited';
+  if (f -> 'detail' ->> 'way' = 'page') is distinct from case when p_visit is not null then true end then
+    raise exception 'the entry does not say who looks' using errcode = 'invalid_parameter_value';
+  end if;
+  if p_visit is null then
+    if ecluse.usage_asked(f ->> 'client', t) >= p_limit then return 'limited'; end if;
+  else
+    perform 1 from ecluse.usage_visit v
+    where v.digest = p_visit and v.until_at is not null and t < v.ends_at and v.subject_ref = f ->> 'subject' and v.client_id = f ->> 'client';
+    if not found then return 'over'; end if;
+    if (select count(*) from ecluse.usage_look u where u.visit = p_visit and u.sealed_at >= date_trunc('minute', t, 'UTC')) >= p_limit then
+      return 'limited';
+    end if;
   end if;
   -- whoever sealed before has committed: no line older than the plan comes any more
   if (f ->> 'count')::bigint is distinct from (
@@ -111,7 +126,8 @@ begin
                                               (d -> 'before' ->> 0)::smallint, (d -> 'before' ->> 1)::bigint, t, (d ->> 'most')::integer)) then
     return 'stale';
   end if;
-  insert into ecluse.usage_look (digest, client_id, log_id, index, sealed_at) values (p_digest, f ->> 'client', p_log, head.size, t) on conflict do nothing;
+  insert into ecluse.usage_look (digest, client_id, log_id, index, sealed_at, visit) values (p_digest, f ->> 'client', p_log, head.size, t, p_visit)
+  on conflict do nothing;
   if not found then return 'replay'; end if;
   insert into ecluse.ledger_entry (log_id, index, leaf, sealed_at) values (p_log, head.size, p_leaf, t);
   insert into ecluse.opening (log_id, index, sealed_at, event, subject_ref, fields, salts)
@@ -134,18 +150,21 @@ begin
   from ecluse.usage_look u
   join ecluse.opening o on o.log_id = u.log_id and o.index = u.index and o.sealed_at = u.sealed_at
   cross join lateral jsonb_array_elements(o.fields::jsonb) e (v)
-  where u.digest = p_digest and u.sealed_at > t - interval '1 minute';
+  where u.digest = p_digest
+    and case when u.visit is null then u.sealed_at > t - interval '1 minute'
+        else u.sealed_at > t - interval '5 minutes' and exists (select from ecluse.usage_visit v where v.digest = u.visit and t < v.ends_at) end;
   d := f -> 'detail';
   return query
   select * from ecluse.usage_lines(f ->> 'subject', (d ->> 'from')::timestamptz, (d ->> 'to')::timestamptz,
                                    (d -> 'before' ->> 0)::smallint, (d -> 'before' ->> 1)::bigint, t, (d ->> 'most')::integer);
 end $$;
 
--- What has served its time goes, at most 20,000 rows of a kind a call; returns how many went of the larger kind.
+-- What has served its time goes, at most 20,000 rows of a kind a call; returns how many went of the largest kind.
 create function ecluse.purge_usage() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare t timestamptz := ecluse.clock(); most integer; gone integer;
 begin
+  delete from ecluse.usage_visit v where v.digest in (select x.digest from ecluse.usage_visit x where x.ends_at <= t or x.seen_at <= t - interval '15 minutes' limit 20000);
   delete from ecluse.usage_look where ctid in (select ctid from ecluse.usage_look where sealed_at < t - interval '15 minutes' limit 20000);
   get diagnostics most = row_count;
   delete from ecluse.usage_deferral where ctid in (select ctid from ecluse.usage_deferral where least(until_at, released_at) < t - interval '12 months' limit 20000);

@@ -4,8 +4,8 @@ What it is: one look-up in three steps, sealed before a line leaves the database
 is not: it decides nothing about disclosures, and knows of an agent only how sure one is who it was.
 """
 
-from ecluse.usage.errors import DeferralRefused, DeferralUnknown, LooksSpent, UsageError
-from ecluse.usage.model import Asked, Language, Line, Record, Rule, Span
+from ecluse.usage.errors import DeferralRefused, DeferralUnknown, LooksSpent, UsageError, VisitOver
+from ecluse.usage.model import Asked, Language, Line, Record, Rule, Span, Visit
 from ecluse.usage.refuse import MOST_HELD_BACK
 
 __all__ = [
@@ -20,4 +20,6 @@ __all__ = [
     "Rule",
     "Span",
     "UsageError",
+    "Visit",
+    "VisitOver",
 ]

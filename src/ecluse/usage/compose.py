@@ -25,6 +25,7 @@ def compose_look(asked: Asked, *, at: datetime, lines: int, salts: bytes) -> Com
         "from": None if span.from_at is None else sealed_text(span.from_at),
         "most": span.most,
         "to": sealed_text(end_of(asked, at)),
+        **({} if asked.visit is None else {"way": "page"}),  # the person's own look, by a link of the client
     }
     fields: list[tuple[str, object]] = [
         ("at", sealed_text(at)),

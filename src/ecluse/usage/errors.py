@@ -2,6 +2,7 @@
 
 UsageError
 ├── LooksSpent        a portal asked for more records in this minute than it may
+├── VisitOver         a link or a visit of a person's own page that is used, over, or never was
 ├── DeferralRefused   a rule that may not be: without a person, for everything, without a reason or an end, or for too long
 ├── DeferralUnknown   no such rule is in force
 ├── LookupRefused     a look-up of a person, its approval or a look that may not be: where, why, the mend; nothing was shown
@@ -23,6 +24,12 @@ class LooksSpent(UsageError):
     """The portal has looked as often in this minute as it may."""
 
     code = "too-many-requests"
+
+
+class VisitOver(UsageError):
+    """This link was used, or this visit is over: ask the portal for another link."""
+
+    code = "visit-over"
 
 
 class DeferralRefused(UsageError):

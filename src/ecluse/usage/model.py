@@ -33,10 +33,37 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     subject: str
     span: Span
+    visit: bytes | None = None  # null: the portal looks; else the person, in the visit of this digest
 
     def __repr__(self) -> str:
         """Show no person."""
         return f"Asked(client={self.client!r})"
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A one-time link to a person's own page. ``secret``: told once."""
+
+    secret: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"Link({self.expires_at:%Y-%m-%dT%H:%MZ})"
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who looks at their own page. ``until_at``: what its pages go up to; ``ends_at``: when it is over at the latest."""
+
+    digest: bytes
+    subject: str
+    client: str
+    thumbprint: str
+    until_at: datetime
+    ends_at: datetime
+
+    def __repr__(self) -> str:
+        """Show no person."""
+        return f"Visit({self.ends_at:%Y-%m-%dT%H:%MZ})"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,9 +139,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a person's record. ``total``: lines of the whole span, 10,000 at most; ``before``: where the next page begins; ``to_at``: its end."""
+    """One page of a person's record. ``total``: lines of the whole span, 10,000 at most; ``before``: where the next page begins; ``to_at``: its end.
+
+    ``places``: log and index of each line.
+    """
 
     lines: tuple[Line, ...]
+    places: tuple[tuple[int, int], ...]
     total: int
     before: tuple[int, int] | None
     to_at: datetime

@@ -33,6 +33,10 @@ _ACTIONS: Final = {
         _EN: "This record was looked at, by you or by your agency's portal",
     },
 }
+_BY_PERSON: Final = {
+    _FR: "Consultation de ce relevé par vous-même, sur votre page",
+    _EN: "This record was looked at by you, on your own page",
+}
 _KINDS: Final = {
     Event.PERSON_GRANTED: "disclosure",
     Event.SHEET_GRANTED: "roll-call",
@@ -105,7 +109,8 @@ NOTES: Final = {
 def say_line(entry: Entry, paper: Paper, office: Office, language: Language, proof: str | None) -> Line:
     """Write one line. ``paper``: what the contract version that the entry names says in words; ``proof``: None where no checkpoint covers it yet."""
     fields, event = dict(entry.fields), Event(entry.event)
-    system = _SYSTEMS.get(event)
+    system, detail = _SYSTEMS.get(event), fields.get("detail")
+    by_person = event is Event.USAGE_SHOWN and isinstance(detail, dict) and detail.get("way") == "page"
     own = system is not None
     processor, purpose, basis, assurance = (
         _text(fields.get(name)) for name in ("processor", "purpose", "legal_basis", "assurance")
@@ -114,10 +119,10 @@ def say_line(entry: Entry, paper: Paper, office: Office, language: Language, pro
     label = paper.labels.get(purpose or "") or purpose
     return Line(
         logtime=entry.sealed_at.replace(microsecond=0),
-        action=_ACTIONS[event][language].format(label=label),
+        action=_BY_PERSON[language] if by_person else _ACTIONS[event][language].format(label=label),
         receiver_code="controller" if own else paper.siren or processor or "",
         receiver_name=office.controller if own else paper.name or processor or "",
-        receiver_system=system or processor or "",
+        receiver_system="page" if by_person else system or processor or "",
         log_source_system=office.register,
         kind=_KINDS[event],
         purpose=purpose,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -32,9 +33,9 @@ from ecluse.ledger.store import read_head
 from ecluse.register import RegisterMap
 from ecluse.usage import store
 from ecluse.usage.compose import SALTS, compose_look, end_of
-from ecluse.usage.errors import DeferralRefused, DeferralUnknown, LooksSpent
+from ecluse.usage.errors import DeferralRefused, DeferralUnknown, LooksSpent, VisitOver
 from ecluse.usage.merge import counts_of
-from ecluse.usage.model import Asked, Entry, Language, Line, Office, Paper, Record, Rule
+from ecluse.usage.model import Asked, Entry, Language, Line, Office, Paper, Record, Rule, Span
 from ecluse.usage.parse import UNREADABLE
 from ecluse.usage.refuse import check_rule
 from ecluse.usage.say import say_line
@@ -59,21 +60,21 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def look(reading: Reading, asked: Asked, language: Language) -> Record:
-    """Show one page of a person's record, sealed before. Raises `LooksSpent`, `ProofInvalid`, `ClientStopped` and leaves of `DoorError`."""
+    """Show one page of a person's record, sealed before. Raises `LooksSpent`, `VisitOver`, `ProofInvalid`, `ClientStopped`, leaves of `DoorError`."""
     try:
         planned = await _announce(reading, asked)
         async with reading.usage.acquire() as connection:  # 4
             entries = await store.read_lines(connection, asked.digest)
-        lines = await _in_words(reading, entries, language)
+        lines = await in_words(reading, entries, language)
     except (*LOST, CommitUncertain) as lost:
         raise LedgerUnavailable from lost
-    last = entries[-1] if len(entries) == asked.span.most else None
-    return Record(
-        lines=lines,
-        total=planned.total,
-        before=(last.log_id, last.index) if last is not None else None,
-        to_at=end_of(asked, planned.at),
-    )
+    return record_of(lines, entries, asked.span, total=planned.total, to_at=end_of(asked, planned.at))
+
+
+def record_of(lines: tuple[Line, ...], entries: list[Entry], span: Span, *, total: int, to_at: datetime) -> Record:
+    """Put a page together."""
+    places = tuple((entry.log_id, entry.index) for entry in entries)
+    return Record(lines=lines, places=places, total=total, before=places[-1] if len(places) == span.most else None, to_at=to_at)
 
 
 async def _announce(reading: Reading, asked: Asked) -> store.Planned:
@@ -90,6 +91,8 @@ async def _announce(reading: Reading, asked: Asked) -> store.Planned:
             return planned
         if word == "limited":
             raise LooksSpent
+        if word == "over":
+            raise VisitOver
         if word == "replay":
             raise ProofInvalid("it was used before")
         if word == "clock-untrusted":
@@ -97,7 +100,7 @@ async def _announce(reading: Reading, asked: Asked) -> store.Planned:
     raise Busy
 
 
-async def _in_words(reading: Reading, entries: list[Entry], language: Language) -> tuple[Line, ...]:
+async def in_words(reading: Reading, entries: list[Entry], language: Language) -> tuple[Line, ...]:
     """Write lines in words, each with its proof."""
     if not entries:
         return ()

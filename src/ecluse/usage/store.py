@@ -17,7 +17,7 @@ from ecluse.ledger.store import demand_durable
 from ecluse.ledger.tiles import read_nodes, tiles_with
 from ecluse.ledger.tree import fold, nodes_of, plan_inclusion
 from ecluse.usage.merge import Cell
-from ecluse.usage.model import Asked, Entry, Paper
+from ecluse.usage.model import Asked, Entry, Paper, Span, Visit
 from ecluse.usage.parse import UNREADABLE, read_paper
 from ecluse.usage.prove import prove_line
 
@@ -25,11 +25,23 @@ PLAN: Final = (
     "select control_seq, at, lines, total from ecluse.usage_plan("
     "$1::smallint, $2::integer, $3::bytea, $4::text, $5::timestamptz, $6::timestamptz, $7::smallint, $8::bigint, $9::integer)"
 )
-SEAL: Final = "select ecluse.usage_seal($1::smallint, $2::bigint, $3::timestamptz, $4::integer, $5::bytea, $6::integer, $7::bytea, $8::text, $9::bytea)"
+SEAL: Final = (
+    "select ecluse.usage_seal("
+    "$1::smallint, $2::bigint, $3::timestamptz, $4::integer, $5::bytea, $6::integer, $7::bytea, $8::text, $9::bytea, $10::bytea)"
+)
 SHOWN: Final = (
     "select log_id, index, sealed_at, event, fields, salts, held_until, held_reason, held_basis from ecluse.usage_shown($1::bytea) "
     "order by sealed_at desc, log_id desc, index desc"
 )
+LINK: Final = "select outcome, expires_at from ecluse.usage_link($1::smallint, $2::integer, $3::bytea, $4::text, $5::text, $6::text, $7::bytea, $8::integer)"
+ENTER: Final = "select ends_at from ecluse.usage_enter($1::bytea, $2::bytea)"
+VISITED: Final = "select subject_ref, client_id, thumbprint, until_at, ends_at from ecluse.usage_visited($1::bytea, $2::boolean)"
+LEAVE: Final = "select ecluse.usage_leave($1::bytea)"
+AGAIN: Final = (
+    "select digest, lines, total from ecluse.usage_again($1::bytea, $2::timestamptz, $3::smallint, $4::bigint, $5::integer)"
+)
+KEYS: Final = "select k.vkey from ecluse.ledger_key k where k.log_id = any ($1::smallint[]) order by k.log_id, k.from_size"
+SPEND: Final = "select ecluse.spend($1::integer, $2::bytea)"
 PAPERS: Final = """
 select w.processor, w.version, c.text, p.name
 from unnest($1::text[], $2::integer[]) as w (processor, version)
@@ -74,7 +86,17 @@ async def seal_look(connection: Connection, log_id: int, planned: Planned, asked
     """Seal a look-up and return what became of it, as ``ecluse.usage_seal`` says (role ``ecluse_usage``). Raises `CommitUncertain`."""
     with demand_durable(connection):
         word: str = await connection.fetchval(
-            SEAL, log_id, planned.control_seq, planned.at, asked.slot, asked.digest, limit, entry.leaf, entry.fields, entry.salts
+            SEAL,
+            log_id,
+            planned.control_seq,
+            planned.at,
+            asked.slot,
+            asked.digest,
+            limit,
+            entry.leaf,
+            entry.fields,
+            entry.salts,
+            asked.visit,
         )
     return word
 
@@ -88,6 +110,58 @@ async def read_lines(connection: Connection, digest: bytes) -> list[Entry]:
         )
         for row in await connection.fetch(SHOWN, digest)
     ]  # fmt: skip
+
+
+async def make_link(
+    connection: Connection, log_id: int, asked: Asked, digest: bytes, *, limit: int
+) -> tuple[str, datetime | None]:
+    """Keep a link; return what became of it, as ``ecluse.usage_link`` says, and its end (role ``ecluse_usage``)."""
+    row = await connection.fetchrow(
+        LINK, log_id, asked.slot, asked.digest, asked.client, asked.thumbprint, asked.subject, digest, limit
+    )
+    if row is None:
+        raise AssertionError("impossible: a link without an outcome")
+    return row["outcome"], row["expires_at"]
+
+
+async def enter(connection: Connection, link: bytes, visit: bytes) -> bool:
+    """Make a link a visit; False where it is used, over, or never was (role ``ecluse_usage``)."""
+    return await connection.fetchrow(ENTER, link, visit) is not None
+
+
+async def visited(connection: Connection, digest: bytes, *, renew: bool) -> Visit | None:
+    """Return a visit that lasts; None for any other digest (role ``ecluse_usage``)."""
+    row = await connection.fetchrow(VISITED, digest, renew)
+    if row is None:
+        return None
+    return Visit(
+        digest=digest, subject=row["subject_ref"], client=row["client_id"], thumbprint=row["thumbprint"], until_at=row["until_at"],
+        ends_at=row["ends_at"],
+    )  # fmt: skip
+
+
+async def leave(connection: Connection, digest: bytes) -> None:
+    """Forget a visit (role ``ecluse_usage``)."""
+    await connection.execute(LEAVE, digest)
+
+
+async def spend(connection: Connection, slot: int, digest: bytes) -> None:
+    """Spend random bits in the place of a proof of key (role ``ecluse_app``)."""
+    await connection.execute(SPEND, slot, digest)
+
+
+async def log_keys(connection: Connection, logs: Iterable[int]) -> list[str]:
+    """Return the keys that ever signed these logs (role ``ecluse_app``)."""
+    return [row["vkey"] for row in await connection.fetch(KEYS, sorted(logs))]
+
+
+async def read_again(connection: Connection, visit: bytes, span: Span) -> tuple[list[Entry], int] | None:
+    """Return the lines, and the total, of a page that this visit sealed a moment ago, if they are still those that were sealed (role ``ecluse_usage``)."""
+    row = await connection.fetchrow(AGAIN, visit, span.to_at, *(span.before or (None, None)), span.most)
+    if row is None:
+        return None
+    entries = await read_lines(connection, row["digest"])
+    return (entries, row["total"]) if len(entries) == row["lines"] else None
 
 
 async def read_papers(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Paper]:

@@ -1,4 +1,7 @@
-"""``POST /v1/usage``: the controller's portal asks, for one person, who was given what of their data. The person's key travels in the body only."""
+"""The controller's portal asks, for one person, who was given what of their data, or for a link to that person's own page.
+
+``POST /v1/usage`` and ``POST /v1/usage/links``. The person's key travels in the body only.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,23 @@ from litestar import Response, post
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, JSONBody
 
+from ecluse.disclosure import Proven
 from ecluse.identity.compact import Malformed, parse_object
 from ecluse.identity.errors import ProofInvalid
 from ecluse.register import SubjectRefInvalid, make_subject_ref
 from ecluse.usage import Asked, Language, Line, Record, Span
 from ecluse.usage.say import NOTES
 from ecluse.usage.service import look
+from ecluse.usage.visit import make_link
 from ecluse.web.auth import PORTAL, prove, read_headers, spend
 from ecluse.web.disclose import MOST_BODY_BYTES
-from ecluse.web.gateway import HttpRequest, Served
+from ecluse.web.gateway import Gateway, HttpRequest, Served
 from ecluse.web.problems import HttpProblem
 from ecluse.web.published import CALLER, published
 
 PATH: Final = "/v1/usage"
+LINKS: Final = "/v1/usage/links"
+OWN_PAGE: Final = "/my-data"
 MOST_LINES: Final = 100
 _YEARS: Final = range(2000, 2200)
 
@@ -78,6 +85,22 @@ class UsageAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     notes: list[str]
 
 
+class UsageLinkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for a link to a person's own page."""
+
+    subject: UsageSubject
+
+
+class UsageLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link to a person's own page. ``url``: hand it to nobody but the person who is signed in with you, and keep it nowhere; ``expires_at``: ten minutes on.
+
+    Its secret stands behind the `#`: browsers send that to no server, so it is in no log on the way.
+    """
+
+    url: str
+    expires_at: datetime
+
+
 @post(
     PATH,
     status_code=200,
@@ -101,26 +124,70 @@ async def usage(request: HttpRequest, data: JSONBody[UsageRequest], gateway: Ser
     """
     proven = prove(gateway, read_headers(request.scope["headers"]), "POST", PATH, PORTAL)
     wanted = _read(await request.body())
-    try:
-        subject = make_subject_ref(gateway.register_map, wanted.subject.key)
-    except SubjectRefInvalid:
-        raise HttpProblem("invalid-request", "The key is not that of a person of this register.") from None
-    if wanted.subject.register != gateway.register_map.id:
-        raise HttpProblem("invalid-request", "The register is not this agency's.")
-    asked = Asked(
-        client=proven.client,
-        thumbprint=proven.thumbprint,
-        slot=proven.slot,
-        digest=proven.digest,
-        subject=subject,
-        span=_span(wanted),
-    )
+    asked = _asked(proven, _subject(gateway, wanted.subject), _span(wanted))
     await spend(gateway, proven)
     try:
         record = await look(gateway.reading, asked, Language(wanted.language))
     except ProofInvalid as used:
         raise HttpProblem("invalid-proof", "The DPoP proof was used before.") from used
     return Response(content=_answer(record, gateway.origin, Language(wanted.language)), headers={"cache-control": "no-store"})
+
+
+@post(
+    LINKS,
+    status_code=201,
+    operation_id="usageLink",
+    tags=["person"],
+    summary="Make a one-time link to a person's own page",
+    operation_class=published(
+        answer="A link that is good once, for ten minutes.",
+        problems=[*CALLER, "suspended", "too-large", "too-many-requests"],
+        scope=PORTAL,
+        sends=["CacheControl"],
+    ),
+)
+async def usage_link(request: HttpRequest, data: JSONBody[UsageLinkRequest], gateway: Served) -> Response[UsageLink]:  # noqa: ARG001 - for the schema
+    """Make a link to the page where a person sees who was given what of their data. For the controller's own portal, which has made sure who asks.
+
+    Whoever follows it first is let in, for an hour at most, to that one record. Nothing is shown yet, so nothing is sealed yet: each page that the person opens
+    is. A link counts as one of the portal's looks of the minute. Where the portal is suspended, its links and what they opened are over.
+    """
+    proven = prove(gateway, read_headers(request.scope["headers"]), "POST", LINKS, PORTAL)
+    wanted = _read_link(await request.body())
+    asked = _asked(proven, _subject(gateway, wanted.subject), Span(most=1))
+    await spend(gateway, proven)
+    link = await make_link(gateway.reading, asked)
+    answer = UsageLink(url=f"{gateway.settings.pages}{OWN_PAGE}#{link.secret}", expires_at=link.expires_at)
+    return Response(content=answer, headers={"cache-control": "no-store"})
+
+
+def _subject(gateway: Gateway, wanted: UsageSubject) -> str:
+    """Return the person who is asked for. Raises ``invalid-request``."""
+    try:
+        subject = make_subject_ref(gateway.register_map, wanted.key)
+    except SubjectRefInvalid:
+        raise HttpProblem("invalid-request", "The key is not that of a person of this register.") from None
+    if wanted.register != gateway.register_map.id:
+        raise HttpProblem("invalid-request", "The register is not this agency's.")
+    return subject
+
+
+def _asked(proven: Proven, subject: str, span: Span) -> Asked:
+    return Asked(
+        client=proven.client, thumbprint=proven.thumbprint, slot=proven.slot, digest=proven.digest, subject=subject, span=span
+    )
+
+
+def _read_link(body: bytes) -> UsageLinkRequest:
+    """Parse what a link is asked for. Raises ``invalid-request`` and ``too-large``; nothing of the body is repeated."""
+    if len(body) > MOST_BODY_BYTES:
+        raise HttpProblem("too-large")
+    try:
+        return msgspec.convert(parse_object(body), UsageLinkRequest)
+    except Malformed:
+        raise HttpProblem("invalid-request", "The body is one JSON object, each member once.") from None
+    except msgspec.ValidationError:
+        raise HttpProblem("invalid-request", "The body is not as the schema says: subject (register, key).") from None
 
 
 def _read(body: bytes) -> UsageRequest:
@@ -183,4 +250,4 @@ def _answer(record: Record, origin: str, language: Language) -> UsageAnswer:
     )
 
 
-HANDLERS: Final = [usage]
+HANDLERS: Final = [usage, usage_link]
