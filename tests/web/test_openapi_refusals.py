@@ -35,6 +35,7 @@ SCHEDULE, TOKEN = ("POST", "/v1/schedule"), ("POST", "/oauth/token")
 PROOF, SESSION = ("GET", "/v1/disclosures/{disclosure}/proof"), ("GET", "/v1/sessions/{session}")
 REQUESTS: Final = ("GET", "/v1/schedule/requests")
 USAGE: Final = ("POST", "/v1/usage")
+USAGE_LINK: Final = ("POST", "/v1/usage/links")
 EVIDENCE: Final = ("POST", "/v1/evidence")
 EVIDENCE_CODES: Final = ("suspended", "too-large", "too-many-requests", "evidence-refused", "busy")
 ENTRIES: Final = ("GET", "/ledger/{log}/tile/entries/{path}")
@@ -51,6 +52,7 @@ UNMET: Final = {
     *((*OUTCOME, code) for code in OUTCOME_CODES),  # driven in tests/outcomes/test_record.py
     (*OUTCOMES, "suspended"),  # likewise
     *((*USAGE, code) for code in USAGE_CODES),  # driven in tests/usage/test_record.py
+    *((*USAGE_LINK, code) for code in ("suspended", "too-large", "too-many-requests")),  # driven in tests/web/my_data/test_my_data.py
     *((*EVIDENCE, code) for code in EVIDENCE_CODES),  # driven in tests/web/test_evidence_api.py
     *((*ENTRIES, code) for code in ("suspended", "not-found")),  # driven in tests/usage/test_entries.py
     (*PROOF, "not-published"),  # within the second before the next checkpoint
@@ -113,9 +115,9 @@ class Drive:
         bodies = {DISCLOSE: asked, SHEET: {"agent": desk.party.agent}, SCHEDULE: {"rows": []}}
         outcome = {"attendance": "present"}
         usage = {"subject": {"register": "ofii", "key": ["60"]}, "language": "en"}
-        return {**bodies, WALK_IN: walk_in, SUBSTITUTION: {**session, "agents": []}, OUTCOME: outcome, USAGE: usage}.get(
-            operation
-        )
+        link = {"subject": usage["subject"]}
+        bodies |= {OUTCOME: outcome, USAGE: usage, USAGE_LINK: link}
+        return {**bodies, WALK_IN: walk_in, SUBSTITUTION: {**session, "agents": []}}.get(operation)
 
 
 async def session_of(desk: Desk) -> str:

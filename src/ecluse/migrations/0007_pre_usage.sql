@@ -107,7 +107,7 @@ begin
   if (t >= head.last_at and t >= p_at and (d ->> 'to')::timestamptz <= t) is not true then return 'clock-untrusted'; end if;
   perform 1 from ecluse.proof_spent x where x.slot = p_slot and x.digest = p_digest;
   if not found then raise exception 'no such proof was spent' using errcode = 'insufficient_privilege'; end if;
-  if (f -> 'detail' ->> 'way' = 'page') is distinct from case when p_visit is not null then true end then
+  if coalesce(f -> 'detail' ->> 'way' = 'page', false) <> (p_visit is not null) then
     raise exception 'the entry does not say who looks' using errcode = 'invalid_parameter_value';
   end if;
   if p_visit is null then

@@ -135,8 +135,8 @@ async def usage(request: HttpRequest, data: JSONBody[UsageRequest], gateway: Ser
 
 @post(
     LINKS,
-    status_code=201,
-    operation_id="usageLink",
+    status_code=200,
+    operation_id="usage_link",
     tags=["person"],
     summary="Make a one-time link to a person's own page",
     operation_class=published(
