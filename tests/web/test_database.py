@@ -18,6 +18,7 @@ from tests.agency import Agency
 from tests.e2e.desk import at_work, code_of
 from tests.flows.counting import count_flows
 from tests.invented import register_toml
+from tests.usage.portal import portal_of
 
 pytestmark = pytest.mark.db
 
@@ -208,7 +209,16 @@ GRANTS: Final[dict[str, dict[str, set[str]]]] = {
         **{name: {S} for name in ("outcome", "outcome_key", "outcome_feed", "sandbox_person")},
         **{
             name: {S}
-            for name in ("usage_deferral", "usage_look", "usage_visit", "counts_day", "emergency", "notice", "lookup", "schedule_draft")
+            for name in (
+                "usage_deferral",
+                "usage_look",
+                "usage_visit",
+                "counts_day",
+                "emergency",
+                "notice",
+                "lookup",
+                "schedule_draft",
+            )
         },
         **{name: {S} for name in ("officer", "passkey", "invitation", "sign_in", "sign_in_challenge", "walk_in")},
         **{name: {S} for name in (*GOVERNED, "evidence_document", *QUESTIONNAIRES)},
@@ -518,6 +528,10 @@ async def test_person_references_when_searched_for_then_only_in_columns_of_the_l
         async with portal_of(agency) as portal:
             link = await portal.call("POST", "/v1/usage/links", body={"subject": {"register": "ofii", "key": ["12"]}})
         assert link.status_code == 200
+        await agency.execute(
+            "insert into ecluse.lookup (id, log_id, index, subject_ref, purpose, asked_by, asked_at, expires_at) "
+            "values ('lkp_x', 1, 0, 'ofii:12', 'a complaint of theirs', 'off_x', now(), now() + interval '1 hour')"
+        )
         async with agency.connected("ecluse_jobs") as jobs:
             await ask_erasure(jobs, subject="ofii:12", reason="r", actor="cli:test")
         await count_flows(agency)

@@ -16,6 +16,7 @@ import pytest
 
 from ecluse.web.app import build_framework, openapi_document
 from ecluse.web.gateway import Gateway
+from ecluse.web.pages.shield import ROOTS
 from ecluse.web.problems import PROBLEMS
 from tests.agency import Agency
 from tests.e2e.outsider import check_receipt, is_included
@@ -29,7 +30,7 @@ COMMAND: Final = "python -m tests.web.test_openapi"
 OF_THE_DOCUMENT: Final = {"/schema", "/schema/openapi.json", "/schema/{path}"}
 """Where the document itself is served."""
 
-OF_PEOPLE: Final = "/questionnaire"
+OF_PEOPLE: Final = ("/questionnaire", *ROOTS)
 """Where pages for people in their browsers begin: no program is written against them."""
 
 

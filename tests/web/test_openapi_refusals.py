@@ -52,7 +52,9 @@ UNMET: Final = {
     *((*OUTCOME, code) for code in OUTCOME_CODES),  # driven in tests/outcomes/test_record.py
     (*OUTCOMES, "suspended"),  # likewise
     *((*USAGE, code) for code in USAGE_CODES),  # driven in tests/usage/test_record.py
-    *((*USAGE_LINK, code) for code in ("suspended", "too-large", "too-many-requests")),  # driven in tests/web/my_data/test_my_data.py
+    *(
+        (*USAGE_LINK, code) for code in ("suspended", "too-large", "too-many-requests")
+    ),  # driven in tests/web/my_data/test_my_data.py
     *((*EVIDENCE, code) for code in EVIDENCE_CODES),  # driven in tests/web/test_evidence_api.py
     *((*ENTRIES, code) for code in ("suspended", "not-found")),  # driven in tests/usage/test_entries.py
     (*PROOF, "not-published"),  # within the second before the next checkpoint
