@@ -19,7 +19,7 @@
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
     const two = (n) => String(n).padStart(2, "0");
-    return h > 23 ? `${Math.floor(h / 24)} d ${h % 24} h` : h ? `${h} h ${two(m)}` : `${m}:${two(s)}`;
+    return h ? `${h} h ${two(m)}` : `${m}:${two(s)}`;
   };
 
   // ── a call: signed, and answered with a part of a page ──
@@ -73,6 +73,7 @@
   const tick = () => {
     for (const place of document.querySelectorAll("[data-countdown]")) {
       const left = Date.parse(place.dataset.countdown) - now();
+      if (left > 86400000) continue; // the day and the hour stand there already
       text(place, left > 0 ? say[place.dataset.words].replace("{t}", span(left)) : place.dataset.words === "opensin" ? say.nowopen : say.over);
     }
     if (!shown) return;
