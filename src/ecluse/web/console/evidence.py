@@ -86,14 +86,19 @@ class DocumentLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WaitingPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents of all processors that wait for a person, the oldest first. ``more``: there are others behind them."""
+    """Documents of all processors that wait for a person, the oldest first: ``lines``, and whether there are ``more`` behind them."""
 
     lines: tuple[DocumentLine, ...]
     more: bool
 
 
 class EvidencePage(msgspec.Struct, frozen=True, kw_only=True):
-    """The documents of a processor, and the form that hands one in. ``sites``: of the contract; ``required``: kinds that it asks for."""
+    """The documents of a ``processor`` (its id; ``name``), a page of them, and the ``form`` that hands one in.
+
+    ``lines``, ``number``, ``more``: documents, of which page, whether there are others; ``kinds``: what may be handed in, key and name;
+    ``required``: those that
+    the contract asks for; ``sites``: of the contract.
+    """
 
     processor: str
     name: str
@@ -115,7 +120,15 @@ class SubProcessorLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DocumentPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A document: what is said of it, what became of it, and what accepting or withdrawing it would do to the gate. ``own``: the reader handed it in."""
+    """A document: what is said of it, and what became of it.
+
+    ``id``, ``kind``, ``title``, ``issuer``, ``scope``, ``sites``, ``period``, ``reviewed_on``, ``ends_on``, ``bridges``, ``sub_processors``: as it
+    was handed in;
+    ``processor``, ``name``: whose; ``media_type``, ``size_bytes``, ``sha256``: of the file; ``state``; ``submitted_by``, ``submitted_at``, ``accepted_by``,
+    ``accepted_at``, ``rejected_by``, ``rejected_at``, ``rejected_why``, ``withdrawn_by``, ``withdrawn_at``: who did what, when; ``own``: the reader
+    handed it in;
+    ``may``: their role judges; ``foreseen``: what accepting or withdrawing it would do to the gate; ``form``: as it came.
+    """
 
     id: str
     processor: str

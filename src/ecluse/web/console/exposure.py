@@ -60,7 +60,12 @@ class ExposurePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WholePart(msgspec.Struct, frozen=True, kw_only=True):
-    """Everybody's figures. ``together``: distinct persons; ``picture``: SVG of ours."""
+    """Everybody's figures ``at`` an instant.
+
+    ``together``, ``together_month``: distinct persons of all processors, now and within 30 days; ``picture``: SVG of ours; ``lines``: the largest
+    first, and how
+    many ``more`` there are; ``command``: that answers with the same numbers.
+    """
 
     at: datetime
     together: Counted
@@ -89,7 +94,13 @@ class AttributeLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One processor's figures. ``scheduler``: with the scheduling key stolen too, over 30 days; ``held``: persons it was given within retention."""
+    """One processor's figures (``id``, ``name``) ``at`` an instant.
+
+    ``now``, ``values``, ``until``, ``bound``: persons in reach, persons x attributes, until when, and what holds it down; ``month``: within 30 days;
+    ``scheduler``:
+    with the scheduling key stolen too; ``held``: persons it was given within retention; ``attributes``: in reach now; ``picture``, ``days``, ``command``: the days
+    to come, drawn and as a table, and the command that answers with them.
+    """
 
     id: str
     name: str
@@ -161,7 +172,7 @@ def make_own(own: Own, processor: str, zone: ZoneInfo, tongue: Tongue) -> OwnPar
 
 
 class NoPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A processor without a contract that can be read: nobody is in reach."""
+    """A processor (``id``, ``name``) without a contract that can be read: nobody is in reach."""
 
     id: str
     name: str

@@ -14,7 +14,6 @@ from litestar.params import PathParameter, QueryParameter
 from ecluse.contracts import Severity
 from ecluse.contracts.standing import FREEZING
 from ecluse.evidence import EvidenceRefused, FindingUnknown, KeptFinding, Source, foresee, service
-from ecluse.evidence.check import MOST_DAYS
 from ecluse.identity.people import Act
 from ecluse.web.console.act import done, known_processor
 from ecluse.web.console.faults import Form, filled_again, put_faults
@@ -54,7 +53,7 @@ class FindingLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Open findings of all processors, the one due first at the top."""
+    """Open findings of all processors, the one due first at the top: ``lines`` of page ``number``, and whether there are ``more``."""
 
     lines: tuple[FindingLine, ...]
     number: int
@@ -62,18 +61,23 @@ class FindingsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The form that opens a finding. ``most_days``: how late each severity may be due."""
+    """The ``form`` that opens a finding of a ``processor`` (its id; ``name``); ``severities``, ``sources``: to choose from."""
 
     processor: str
     name: str
     severities: tuple[tuple[str, str], ...]
     sources: tuple[tuple[str, str], ...]
-    most_days: tuple[tuple[str, int], ...]
     form: Form
 
 
 class FindingPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding. ``foreseen``: what closing it would do to the gate, None of one that is closed."""
+    """A finding.
+
+    ``id``, ``title``, ``source``, ``severity``: what was found, by what, how bad; ``processor``, ``name``: whose; ``due_on``, ``due``: its last day,
+    and how near;
+    ``opened_by``, ``opened_at``, ``closed_by``, ``closed_at``, ``closing``: who opened and closed it, when, in which words; ``may``: the reader's role closes;
+    ``foreseen``: what closing it would do to the gate, None of one that is closed; ``form``: as it came.
+    """
 
     id: str
     processor: str
@@ -156,8 +160,7 @@ def _new(
     request: HttpRequest, gateway: Gateway, signed: Signed, one: Governed, *, filled: Filled[Any] | None = None, status: int = 200
 ) -> Response[str]:  # fmt: skip
     context = OpenPage(
-        processor=one.id, name=one.name, severities=tuple(SEVERITIES.items()), sources=tuple(SOURCES.items()),
-        most_days=tuple((SEVERITIES[each.value], days) for each, days in MOST_DAYS.items()), form=filled_again(filled),
+        processor=one.id, name=one.name, severities=tuple(SEVERITIES.items()), sources=tuple(SOURCES.items()),  form=filled_again(filled),
     )  # fmt: skip
     return page(
         request, gateway, "console/finding_new.html", context, signed=signed, room=Room.CONSOLE, here="findings", status=status

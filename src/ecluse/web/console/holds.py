@@ -63,7 +63,10 @@ class HoldLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Holds in force and to come, and those that ended last. ``persons``: how many persons are held, a thousand at most."""
+    """Holds in force and to come (``lines``), and those that ``ended`` last.
+
+    ``persons``: how many persons are held, a thousand at most; ``may``: the reader's role releases.
+    """
 
     lines: tuple[HoldLine, ...]
     persons: int
@@ -72,7 +75,10 @@ class HoldsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SuspendPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The form that suspends something. ``within``: of a machine or agent, its processor's name; ``held``: a hold on it already stops it."""
+    """The ``form`` that suspends something: its ``scope``, its id (``target``) and what it is called (``label``).
+
+    ``processor``: whose, by id; ``within``: of a machine or agent, its processor's name; ``held``: a hold on it already stops it; ``lengths``: to choose from.
+    """
 
     scope: str
     target: str
@@ -85,7 +91,7 @@ class SuspendPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleasePage(msgspec.Struct, frozen=True, kw_only=True):
-    """A hold, and the button that ends it."""
+    """A ``hold``, and the ``form`` of the button that ends it."""
 
     hold: HoldLine
     form: Form

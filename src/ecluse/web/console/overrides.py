@@ -53,14 +53,17 @@ class OverrideLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OverridesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Overrides of all processors, the newest first."""
+    """Overrides of all processors, the newest first: ``lines``, and whether there are ``more``."""
 
     lines: tuple[OverrideLine, ...]
     more: bool
 
 
 class AskPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The form that asks for one. ``freezing``: the reasons that freeze now and can be lifted; none: there is nothing to ask for."""
+    """The ``form`` that asks for one, of a ``processor`` (its id; ``name``) whose gate is in a ``state``.
+
+    ``freezing``: the reasons that freeze now and can be lifted, none: there is nothing to ask for; ``others``: those that stay; ``most_hours``: the longest.
+    """
 
     processor: str
     name: str
@@ -72,7 +75,12 @@ class AskPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OverridePage(msgspec.Struct, frozen=True, kw_only=True):
-    """An override. ``own``: the reader asked for it; ``may_approve``, ``may_revoke``: what their role and its state allow."""
+    """An override.
+
+    ``id``, ``reasons``, ``why``, ``hours``, ``state``: what is lifted, why, for how long, and how it stands; ``processor``, ``name``: whose; ``asked_by``,
+    ``asked_at``, ``approved_by``, ``approved_at``, ``revoked_by``, ``revoked_at``, ``until_at``: who did what, when; ``own``: the reader asked for it;
+    ``may_approve``, ``may_revoke``: what their role and its state allow; ``foreseen``: what the act that comes next would do to the gate; ``form``: as it came.
+    """
 
     id: str
     processor: str

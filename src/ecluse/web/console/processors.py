@@ -58,7 +58,10 @@ class ProcessorLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessorsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The list. ``counts``: by state, of all; ``query``, ``state``: what was looked for; ``number``, ``pages``: which page, of how many."""
+    """The list: ``lines`` of one page, of all that were ``found``.
+
+    ``counts``: by state, of all; ``query``, ``state``: what was looked for; ``number``, ``pages``: which page, of how many.
+    """
 
     lines: tuple[ProcessorLine, ...]
     found: int
@@ -224,7 +227,15 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessorPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A processor and all that governs it. ``same_until``: until when disclosures stay as possible as now; None: without an end."""
+    """A processor and all that governs it, as of ``at``.
+
+    ``id``, ``name``, ``added_at``: who it is; ``state``, ``reasons``, ``coming``: its gate, why, and what changes by itself; ``same_until``: until
+    when disclosures
+    stay as possible as now, None: without an end; ``held``: a suspension stops all of it; ``contract``: in force, None without one that can be read;
+    ``persons_day``, ``persons_month``: reached so far (UTC); ``documents``, ``documents_more``: the newest, and whether there are others; ``findings``: open;
+    ``responses``: questionnaires; ``overrides``: asked for or in force; ``holds``: not over; ``agents``, ``agents_more``, ``clients``: people and machines;
+    ``versions``: of the contract.
+    """
 
     id: str
     name: str
@@ -375,7 +386,12 @@ async def processor(request: HttpRequest, gateway: Served, id: Id) -> Response[s
 
 # ── what a version changed ───────────────────────────────────────────────────────────────────────────────────────────────────
 class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version of a contract changed against the one before. ``readable`` False: the register's map can't read one of them; ``text``: the file."""
+    """What a ``version`` of a contract changed against the one ``before`` (0: none).
+
+    ``processor``, ``name``: whose; ``reference``, ``hash``, ``text``: of the file; ``applied_at``, ``applied_by``: when and by whom; ``readable``:
+    the register's
+    map can read both; ``changes``: all of them, so many ``wider`` and ``narrower``.
+    """
 
     processor: str
     name: str

@@ -60,14 +60,17 @@ class ResponseLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponsesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Questionnaires of all processors, the newest first."""
+    """Questionnaires of all processors, the newest first: ``lines``, and whether there are ``more``."""
 
     lines: tuple[ResponseLine, ...]
     more: bool
 
 
 class SendPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The form that sends one. ``questions``: how many it asks at most."""
+    """The ``form`` that sends one to a ``processor`` (its id; ``name``).
+
+    ``title``: of the questionnaire; ``questions``: how many it asks at most; ``most_days``: how long a link may live; ``languages``: to choose from.
+    """
 
     processor: str
     name: str
@@ -79,7 +82,7 @@ class SendPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The link, this once."""
+    """The ``link``, this once: of a ``response``, for a ``processor`` (its id; ``name``), until ``expires_at``."""
 
     response: str
     processor: str
@@ -111,7 +114,14 @@ class ProposalLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponsePage(msgspec.Struct, frozen=True, kw_only=True):
-    """A response. ``contact``: who answered; ``percent``: what it is worth, None where nothing in it is scored."""
+    """A response.
+
+    ``id``, ``way``, ``state``, ``made_by``, ``made_at``, ``expires_at``, ``handed_in_at``: what it is and how it stands; ``processor``, ``name``: whose;
+    ``title``, ``ref_id``, ``version``: of the questionnaire; ``contact``: who answered; ``asked``, ``unanswered``, ``lines``: questions and answers;
+    ``percent``:
+    what it is worth, None where nothing in it is scored; ``proposals``, ``severities``: findings that answers propose, and how bad they may be called;
+    ``evidence``: the document that came of it, empty: none; ``may``, ``may_find``: the reader's role accepts, opens findings; ``form``: as it came.
+    """
 
     id: str
     processor: str

@@ -117,7 +117,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TodayPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The first page. ``gates``: how many stand open, warn, frozen, closed; ``first``: those that need somebody, the worst first; ``needs``: all that waits."""
+    """The first page: the ``figures`` of today, what is ``waiting`` for somebody, and how the ledger is (``health``).
+
+    ``needs``, ``needs_more``: all that waits, and whether it is more; ``gates``: how many stand open, warn, frozen, closed; ``first``,
+    ``first_more``: those that
+    need somebody, the worst first, and how many others; ``held``, ``persons_held``: suspensions in force, and of them persons.
+    """
 
     figures: Figures
     waiting: tuple[Waiting, ...]
@@ -132,7 +137,7 @@ class TodayPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CountersPart(msgspec.Struct, frozen=True, kw_only=True):
-    """The live part of the first page."""
+    """The live part of the first page: its ``figures``."""
 
     figures: Figures
 

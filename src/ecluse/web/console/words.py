@@ -58,7 +58,10 @@ def reasons_of(codes: Iterable[str], processor: str, tongue: Tongue) -> tuple[Re
     for code in codes:
         words = words_of(code, tongue.language)
         found.append(
-            Reason(code=code, what=_NUMBER.sub("", _spaced(words.what, tongue)), mend=_spaced(words.mend, tongue), move=words.move.value, href=where(code, processor))
+            Reason(
+                code=code, what=_NUMBER.sub("", _spaced(words.what, tongue)), mend=_spaced(words.mend, tongue), move=words.move.value,
+                href=where(code, processor),
+            )
         )  # fmt: skip
     return tuple(found)
 
