@@ -109,6 +109,7 @@ create table ecluse.schedule_draft (
   sha256      text        not null constraint schedule_draft_sha256_ck check (sha256 ~ '^[0-9a-f]{64}$'),
   kind        text        not null,
   mode        text        not null,
+  source      text        not null, -- empty: as its rows say
   name        text        not null,
   content     bytea       not null,
   uploaded_at timestamptz not null default ecluse.clock(),
@@ -119,6 +120,8 @@ comment on column ecluse.schedule_draft.officer is 'staff: who uploaded it; rete
 comment on column ecluse.schedule_draft.content is 'person: the file as it was uploaded; retention: until it is applied, at most half an hour';
 create index schedule_draft_expires_ix on ecluse.schedule_draft (expires_at);
 create index schedule_import_started_ix on ecluse.schedule_import (started_at, id);
+create index session_starts_ix on ecluse.session (starts_at, id) where handed_over_at is null;
+create index opening_applied_ix on ecluse.opening (sealed_at) where event = 'control:schedule:applied';
 
 -- ── what the console searches by ─────────────────────────────────────────────────────────────────────────────────────────────
 -- Decisions of one processor in a span of time, newest first; those that could not be made. Rows without a disclosure are not in them.

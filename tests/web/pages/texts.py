@@ -62,9 +62,14 @@ def _text_of(keyword: str | None, message: object) -> Text:
 
 def kept(language: str, room: str) -> dict[Text, Text]:
     """Return a catalogue: each source text to its forms in the language."""
-    path = PACKAGE / "locale" / language / "LC_MESSAGES" / f"{room}.po"
-    if not path.exists():
-        return {}
+    found: dict[Text, Text] = {}
+    folder = PACKAGE / "locale" / language / "LC_MESSAGES"
+    for path in sorted([*folder.glob(f"{room}.po"), *folder.glob(f"{room}_work.po")]):
+        found |= _read(path, language)
+    return found
+
+
+def _read(path: Path, language: str) -> dict[Text, Text]:
     with path.open("rb") as opened:
         catalogue = read_po(opened, locale=language, abort_invalid=True)
     found: dict[Text, Text] = {}

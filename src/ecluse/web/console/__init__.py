@@ -7,7 +7,26 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ecluse.web.console import evidence, exposure, findings, holds, ledger, overrides, papers, processors, questionnaires, today
+from ecluse.web.console import (
+    accounts,
+    decisions,
+    emergency,
+    evidence,
+    exposure,
+    findings,
+    flows,
+    holds,
+    ledger,
+    look_up,
+    overrides,
+    papers,
+    processors,
+    questionnaires,
+    schedule,
+    today,
+    walk_in,
+    what_if,
+)
 from ecluse.web.console.navigation import ABOUT
 
 HANDLERS: Final[list[Any]] = [
@@ -21,6 +40,14 @@ HANDLERS: Final[list[Any]] = [
     *exposure.HANDLERS,
     *papers.HANDLERS,
     *ledger.HANDLERS,
+    *schedule.HANDLERS,
+    *walk_in.HANDLERS,
+    *decisions.HANDLERS,
+    *flows.HANDLERS,
+    *what_if.HANDLERS,
+    *look_up.HANDLERS,
+    *emergency.HANDLERS,
+    *accounts.HANDLERS,
 ]
 
 __all__ = ["ABOUT", "HANDLERS"]

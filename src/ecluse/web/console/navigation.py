@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ecluse.web.console.work import TOLD, WORK
 from ecluse.web.pages.language import N_
 from ecluse.web.pages.model import About, Entry, Notice
 
@@ -46,5 +47,5 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "questionnaire-revoked": Notice("info", N_("The link is closed. What was not handed in stays a draft.")),
 }
 
-ABOUT: Final = About(home="/console", help="/console/help", navigation=(*CONTRACTORS, *LOG), notices=NOTICES)
+ABOUT: Final = About(home="/console", help="/console/help", navigation=(*CONTRACTORS, *WORK, *LOG), notices={**NOTICES, **TOLD})
 """The console, as the frame needs to know it."""
