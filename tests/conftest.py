@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,9 @@ from ecluse.embedded import EmbeddedPostgres
 
 _MEMORY: Final = Path("/dev/shm")
 _ROOM_BYTES: Final = 4 * 2**30
-_made = pytest.StashKey[str]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Let temporary files of the tests, databases first of all, lie in memory, unless ``TMPDIR`` says where.
 
     Every setting of PostgreSQL stays as it is served, and a killed process leaves what it would leave on a disk: what lies in memory is lost with the machine
@@ -32,18 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
         or _available() < _ROOM_BYTES
     ):
         return
-    folder = config.stash[_made] = tempfile.mkdtemp(prefix="ecluse-", dir=_MEMORY)
+    folder = tempfile.mkdtemp(prefix="ecluse-", dir=_MEMORY)
     Path(folder).chmod(0o711)  # root's tests run the server under another account, which has to pass
     os.environ["TMPDIR"] = tempfile.tempdir = folder  # the workers and what they start inherit it
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Give the memory back."""
-    folder = config.stash.get(_made, None)
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-        del os.environ["TMPDIR"]
-        tempfile.tempdir = None
+    # given back after the folder that multiprocessing keeps in it for its fork server, whose own turn is at -100
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-200)
 
 
 def _available() -> int:
