@@ -206,8 +206,10 @@ async def enrol(connection: Connection, keys: Sequence[EnrolmentKey], ids: Seque
 
 
 async def session_ids(connection: Connection, source: str, session_refs: Sequence[str]) -> dict[str, str]:
-    """Return the ids of these sessions by their ``session_ref``."""
+    """Return the ids of these sessions by their ``session_ref``. Raises `ImportDisplaced` if one is gone: another import cleared what was just loaded."""
     rows = await _rows("session_ids", connection, source=source, session_refs=list(session_refs))
+    if len(rows) != len(session_refs):
+        raise ImportDisplaced
     return {row["session_ref"]: row["id"] for row in rows}
 
 
