@@ -45,7 +45,9 @@ _KEEP: Final = (
     "create temporary table kept_opening as select * from ecluse.opening where log_id = 1 and index >= $1",
     "create temporary table kept_checkpoint as select * from ecluse.ledger_checkpoint where log_id = 1 and size > $1",
     "create temporary table kept_tile as select * from ecluse.ledger_tile where log_id = 1 and $1::bigint is not null",
-    "create temporary table kept_head as select * from ecluse.ledger_head where log_id = 1 and $1::bigint is not null",
+    "create temporary table kept_counts as select * from ecluse.counts_day where log_id = 1 and index >= $1",
+    "create temporary table kept_refusals as select * from ecluse.refusal_count where noted >= $1",
+    "create temporary table kept_head as select h.log_id, h.size, $1::bigint as cut from ecluse.ledger_head h where h.log_id = 1",
 )
 _CUT_OFF: Final = (
     "delete from ecluse.opening where log_id = 1 and index >= $1",
@@ -54,6 +56,14 @@ _CUT_OFF: Final = (
     "update ecluse.ledger_head set size = $1 where log_id = 1",
 )
 _PUT_BACK: Final = (
+    # the gate lives on meanwhile: what its workers sealed on the shortened log gives way to what was there, and falls due again
+    "delete from ecluse.opening o using kept_head k where o.log_id = 1 and o.index >= k.cut",
+    "delete from ecluse.ledger_entry e using kept_head k where e.log_id = 1 and e.index >= k.cut",
+    "delete from ecluse.ledger_checkpoint c using kept_head k where c.log_id = 1 and c.size > k.cut",
+    "delete from ecluse.counts_day d using kept_head k where d.log_id = 1 and d.index >= k.cut",
+    "insert into ecluse.counts_day select * from kept_counts",
+    "update ecluse.refusal_count r set noted = null from kept_head k where r.noted >= k.cut",
+    "update ecluse.refusal_count r set noted = k.noted from kept_refusals k where (k.client_id, k.minute) = (r.client_id, r.minute)",
     "insert into ecluse.ledger_entry select * from kept_entry",
     "insert into ecluse.opening select * from kept_opening",
     "insert into ecluse.ledger_checkpoint select * from kept_checkpoint",
