@@ -22,7 +22,7 @@ _STOPS: Final = (
     ("desk", "/desk", "A trainer: today's sessions, and one learner at a time, while they are due."),
     ("my-data", "/my-data", "A person: who saw my data, when, what of it and why."),
 )
-_OFFICER: Final = "Officer of the demo"
+_OFFICER: Final = "Ariane Delvaque"
 _ACTOR: Final = "cli:demo"
 """Accounts are made at the terminal, or by an administrator."""
 

@@ -379,7 +379,7 @@ def test_values_when_written_then_as_the_language_writes_them() -> None:
     assert show_day(date(2026, 2, 3), "fr", short=True) == "3 févr. 2026"
     assert [show_number(2100000, language) for language in ("en", "fr")] == ["2,100,000", "2\u202f100\u202f000"]
     assert show_share(0.25, "fr") == "25\u00a0%"
-    assert show_span(timedelta(hours=3), "fr") == "3 heures"
+    assert show_span(timedelta(hours=3), "fr") == "3\u00a0heures"
     assert show_since(AT - timedelta(minutes=3), "en", AT) == "3 minutes ago"
     assert [show_size(1_400_000, language) for language in ("en", "fr")] == ["1.4\u00a0MB", "1,4\u00a0Mo"]
 

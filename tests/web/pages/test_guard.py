@@ -116,10 +116,10 @@ async def test_streams_when_too_many_then_busy_and_free_again_once_a_browser_wen
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(listening(officer)) for _ in range(MOST_EACH)]
         assert {answer.status_code for answer in opened} == {200}
-        first = [await anext(answer.aiter_text()) for answer in opened]
-        assert all(text.startswith("retry:") for text in first)
+        texts = [answer.aiter_text() for answer in opened]  # kept: one that is forgotten closes its answer
+        assert [(await anext(text))[:6] for text in texts] == ["retry:"] * MOST_EACH
         async with listening(officer) as refused:
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+            assert (refused.status_code, refused.headers.get("retry-after")) == (503, "5")
     async with asyncio.timeout(20):
         while True:
             async with listening(officer) as answer:

@@ -31,7 +31,7 @@ def said_in(room: str) -> dict[Text, str]:
     """Return a room's source texts, each with the place where it was found first: one form, or two by number."""
     found: dict[Text, str] = {}
     for path in sorted((PACKAGE / "web" / "templates" / room).rglob("*.html")):
-        options = {"trimmed": "true", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
+        options = {"trimmed": "true", "silent": "false", "trim_blocks": "false", "lstrip_blocks": "true"}
         for line, _, message, _ in babel_extract(io.BytesIO(path.read_bytes()), ["_", "gettext", "ngettext"], [], options):
             if text := _forms(message):
                 found.setdefault(text, f"{path.name}:{line}")

@@ -94,7 +94,7 @@ def environment(language: Language, zone: tzinfo = UTC) -> jinja2.Environment:
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             extensions=["jinja2.ext.i18n"],
-            trim_blocks=True,
+            trim_blocks=False,  # a line's end between two texts is the space between them
             lstrip_blocks=True,
             auto_reload=False,
         )

@@ -61,7 +61,7 @@ WORDS: Final = (
          N_("A document that shows that a contractor keeps its word: an audit, a test. It counts once a person has accepted it, until it is too old.")),
     Word("finding", N_("Finding"), N_("Something to be mended that a document or an audit brought up, with the day by which it has to be done.")),
     Word("questionnaire", N_("Questionnaire"), N_("Questions about security that a contractor answers behind a link of its own.")),
-    Word("hold", N_("Suspension, hold"), N_("An order that suspends or freezes somebody, or keeps data for a court, from a time until a time. It takes effect at once.")),
+    Word("hold", N_("Suspension, hold"), N_("An order that suspends or freezes somebody, or keeps data for a court. It takes effect at once.")),
     Word("override", N_("Override"), N_("A frozen gate opened all the same for some hours: one person asks and says why, another one approves.")),
     Word("decoy", N_("Decoy"), N_("An invented person. Nobody has a reason to open it: who does raises an alarm.")),
     Word("exposure", N_("Exposure"), N_("How many people, and which of their data, could be or were reached by a contractor or through a stolen key.")),
