@@ -5,10 +5,12 @@ Each finding is a line: how bad, where, what was found, the mend. Looking change
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -58,6 +60,7 @@ _CLOCKS_APART: Final = timedelta(seconds=1)
 _CLOCKS_MEND: Final = "Synchronise both: tokens go by this machine's clock, windows by the database's"
 _LATE: Final = timedelta(minutes=1)
 _LOOPBACK: Final = ("http://127.0.0.1", "http://localhost", "http://[::1]")
+_NUMBER: Final = re.compile(r"[0-9.]+|.*:.*")
 _FOLDERS: Final = ("keys", "state")
 
 
@@ -120,6 +123,12 @@ def _settings_lines(installation: Installation) -> Iterator[Line]:
         yield fail(
             "public_url", f"{settings.public_url}: personal data would travel in clear", "Serve behind TLS and write https://"
         )
+    if _NUMBER.fullmatch(urlsplit(settings.pages).hostname or ""):
+        yield warn(
+            "pages_url", f"{settings.pages}: browsers keep no passkey for a number", "Give the pages a name, and write it there"
+        )
+    else:
+        yield ok("pages_url", settings.pages)
     if settings.database.url:
         yield ok("database.url", "a PostgreSQL of your own")
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -96,6 +97,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+@lru_cache(maxsize=65_536)
+def _read_key(jwk: str) -> PublicKey:
+    """Read a key, once: a text never changes, and each sign-in at a desk has all of them read again."""
+    return parse_public_jwk(msgspec.json.decode(jwk))
+
+
 async def load_snapshot(
     connection: Connection,
     log_id: int,
@@ -121,7 +128,7 @@ async def load_snapshot(
     parsed |= {row["hash"]: _read_contract(row["text"], attributes) for row in texts}
     by_client: dict[str, list[PublicKey]] = {}
     for key in keys:
-        by_client.setdefault(key["client_id"], []).append(parse_public_jwk(msgspec.json.decode(key["jwk"])))
+        by_client.setdefault(key["client_id"], []).append(_read_key(key["jwk"]))
     by_scope: dict[tuple[str, str], tuple[Hold, ...]] = {}
     for row in holds:
         hold = Hold(

@@ -153,7 +153,10 @@ async def invite(
     """
     secret, digest = new_secret()
     desk = await connection.fetchrow(store.DESK, holder)
-    expires_at = await connection.fetchval("select ecluse.invite($1, $2, $3, $4)", digest, holder, kind.value, actor)
+    try:
+        expires_at = await connection.fetchval("select ecluse.invite($1, $2, $3, $4)", digest, holder, kind.value, actor)
+    except asyncpg.UniqueViolationError:
+        raise AccountRefused("another link for that account is being made at this very moment") from None
     if expires_at is None:
         why = "has no passkey to recover" if kind is InvitationKind.RECOVER else "has a passkey: ask for a recovery"
         raise AccountRefused(f"nobody open of that id, not by an administrator, or the account {why}")
