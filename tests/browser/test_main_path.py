@@ -156,7 +156,9 @@ async def test_desk_when_worked_with_the_keyboard_then_all_can_be_done(agency: A
         assert (await trainer.focused())["text"] == "Show place 2"
         await keys.press("Enter")
         second = await trainer.page.locator("[data-show]").nth(1).get_attribute("data-show")
-        number = next(number for number, handle in desk.handles.items() if handle == second)  # places stand in no order of persons
+        number = next(
+            number for number, handle in desk.handles.items() if handle == second
+        )  # places stand in no order of persons
         await expect(trainer.page.locator("[data-person]")).to_contain_text(f"{MARK}nom{number:04d}")
         for _ in range(8):  # the focus stays inside
             await keys.press("Tab")
