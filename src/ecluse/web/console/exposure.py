@@ -47,7 +47,6 @@ class ReachLine(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     now: Counted
     values: int
-    attributes: int
     until: datetime | None
     month: Counted
     bound: str
@@ -98,7 +97,8 @@ class OwnPart(msgspec.Struct, frozen=True, kw_only=True):
 
     ``now``, ``values``, ``until``, ``bound``: persons in reach, persons x attributes, until when, and what holds it down; ``month``: within 30 days;
     ``scheduler``:
-    with the scheduling key stolen too; ``held``: persons it was given within retention; ``attributes``: in reach now; ``picture``, ``days``, ``command``: the days
+    with the scheduling key stolen too; ``held``: persons it was given within retention; ``attributes``: in reach now;
+    ``picture``, ``days``, ``command``: the days
     to come, drawn and as a table, and the command that answers with them.
     """
 
@@ -147,7 +147,7 @@ def _drawn(svg: str) -> Markup:
 def _line(now: Reach, month: Reach, names: dict[str, str], words: Words) -> ReachLine:
     name = now.holder.processor
     return ReachLine(
-        id=name, name=names.get(name, name), now=counted(now.persons), values=now.values, attributes=len(now.attributes), until=now.until,
+        id=name, name=names.get(name, name), now=counted(now.persons), values=now.values, until=now.until,
         month=counted(month.persons), bound=words.binding(now.binding.value),
     )  # fmt: skip
 
