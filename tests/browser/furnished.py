@@ -43,7 +43,7 @@ class Furnished:
 
 
 @contextmanager
-def furnished(folder: Path, *, people: int = 300) -> Iterator[Furnished]:
+def furnished(folder: Path, *, people: int = 1_000) -> Iterator[Furnished]:
     """Make a demo in ``folder`` and wait until its day is over; it is stopped at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

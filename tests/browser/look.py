@@ -17,6 +17,11 @@ ZOOMED: Final = {"width": 640, "height": 450}
 WIDE: Final = {"width": 1280, "height": 900}
 MOST_BYTES: Final = 150_000
 """What a page may make somebody download who has nothing of ours yet."""
+OF_WORDS: Final = (
+    "html-has-lang", "html-lang-valid", "valid-lang", "document-title", "page-has-heading-one", "heading-order", "empty-heading", "link-name", "button-name",
+    "label", "summary-name", "landmark-unique",
+)  # fmt: skip
+"""The rules that another language can break: the rest was looked at in the first."""
 
 _RUN: Final = """rules => axe.run(document, {resultTypes: ['violations'], ...(rules ? {runOnly: {type: 'rule', values: rules}} : {})})
 .then(found => found.violations.flatMap(v => v.nodes.map(n =>
@@ -97,3 +102,17 @@ class Weight:
         """Return what was downloaded since last asked."""
         told, self.bytes = self.bytes, 0
         return told
+
+
+async def in_english(person: Somebody) -> list[str]:
+    """Look at the same page in English, where its address alone leads to it; the next page is French again."""
+    path = person.path.partition("#")[0]
+    await person.open(f"{path}{'&' if '?' in path else '?'}lang=en")
+    found = await axe(person.page, *OF_WORDS)
+    if await person.page.evaluate("document.documentElement.lang") != "en":
+        found.append("the page does not say that it is English")
+    await person.page.set_viewport_size(NARROW)
+    found += await cut(person.page)
+    await person.page.set_viewport_size(WIDE)
+    await person.context.add_cookies([{"name": "ecluse-lang", "value": "fr", "url": person.origin}])
+    return [f"{path} in English: {fault}" for fault in found]

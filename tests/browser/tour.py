@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from ecluse.identity.people import Role
 from tests.browser.furnished import Furnished
@@ -29,7 +29,7 @@ async def tour(browser: Browser, agency: Furnished, **options: str) -> AsyncIter
     async with officer(browser, agency.installation, *Role, **options) as person:
         async for route in walk(person, ["/console"], never=LEAVES):
             yield person, route
-    async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][0], name="", **options) as person:
+    async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][0], **options) as person:
         async for route in walk(person, ["/desk"], never=LEAVES):
             yield person, route
 
@@ -41,4 +41,5 @@ async def outside(browser: Browser, agency: Furnished, **options: str) -> AsyncI
             yield person, route
         _, link = await officer_link(agency.installation, "Inès Carpentier", Role.READER)
         await person.open(link)
+        await expect(person.page.locator("[data-before]")).to_be_visible()
         yield person, "/enrol"

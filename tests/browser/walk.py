@@ -16,6 +16,9 @@ NO_PAGES: Final = {
     r"/schema(/.*)?": "the published document, for machines",
     r"/questionnaire.*": "the processor's, without scripts: tests/web/test_questionnaire_browser.py goes through it",
     r"/assets/.*|/favicon\.ico": "what pages are made of: styles, scripts, pictures",
+    r"/(console|desk)/live": "a stream of events",
+    r"/console/counters|/desk/sessions/\{session\}/standing": "a part of a page that stands already",
+    r"/console/evidence/\{id\}/file": "a processor's own file, saved and never shown",
 }
 """GET routes outside the published document, and the published ones that are no pages are told by it; each pattern with its reason."""
 PUBLISHED_PAGES: Final = {"/problems", "/problems/{code}"}
