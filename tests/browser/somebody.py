@@ -23,6 +23,7 @@ from playwright.async_api import (
     Request,
     Response,
     async_playwright,
+    expect,
 )
 
 from tests.web.chromium import FOUND, IN_CI
@@ -48,6 +49,7 @@ async def chromium() -> AsyncIterator[Browser]:
     if FOUND is None and not IN_CI:
         pytest.skip("there is no chromium on this machine: the pages are not tried in a browser")
     assert FOUND is not None, "ECLUSE_CI is set, and there is no chromium: .ci/run installs one"
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as driver:
         sandbox = os.geteuid() != 0  # root's browser has none
         started = await driver.chromium.launch(executable_path=FOUND, args=list(FLAGS), chromium_sandbox=sandbox, timeout=120_000)

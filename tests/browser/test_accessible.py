@@ -44,7 +44,7 @@ async def test_pages_when_looked_at_then_nothing_is_lost_on_anybody(demo: Furnis
             weights[id(person)] = Weight(person)
             await weights[id(person)].start()
         found += await looked_at(person)
-        found += await in_english(person)
+        found += await in_english(person) if "#" not in route else []
         weights[id(person)].taken()
     assert not found, "\n".join(found)
     assert pages() - met == set()
