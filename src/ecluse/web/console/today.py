@@ -201,9 +201,9 @@ def make_waiting(
             for row in found["questionnaire"]
         ],
         "emergency": [
-            Item(href="/console/emergencies", what=row["attribute"], processor="", at=row["opened_at"], due=None) for row in found["emergency"]
+            Item(href="/console/emergency", what=row["attribute"], processor="", at=row["opened_at"], due=None) for row in found["emergency"]
         ],
-        "lookup": [Item(href="/console/look-up", what=row["id"], processor="", at=row["asked_at"], due=None) for row in found["lookup"]],
+        "lookup": [Item(href=f"/console/look-up/{row['id']}", what=row["id"], processor="", at=row["asked_at"], due=None) for row in found["lookup"]],
         "finding": [
             Item(
                 href=f"/console/findings/{row['id']}", what=row["title"], processor=name(row["processor_id"]), at=None, due=row["due_on"],
@@ -213,7 +213,7 @@ def make_waiting(
     }  # fmt: skip
     hrefs = {
         "override": "/console/overrides", "evidence": "/console/evidence", "questionnaire": "/console/questionnaires",
-        "emergency": "/console/emergencies", "lookup": "/console/look-up", "finding": "/console/findings",
+        "emergency": "/console/emergency", "lookup": "/console/look-up", "finding": "/console/findings",
     }  # fmt: skip
     waiting = [
         Waiting(
@@ -229,8 +229,8 @@ def make_waiting(
     if undetermined is not None and undetermined["found"]:
         waiting.append(
             Waiting(
-                key="undetermined", count=undetermined["found"], more=undetermined["found"] >= 1000, href="/console/decisions?outcome=undetermined",
-                items=(Item(href="/console/decisions?outcome=undetermined", what="", processor="", at=undetermined["last_at"], due=None),),
+                key="undetermined", count=undetermined["found"], more=undetermined["found"] >= 1000, href="/console/decisions?undetermined=true",
+                items=(Item(href="/console/decisions?undetermined=true", what="", processor="", at=undetermined["last_at"], due=None),),
             )
         )  # fmt: skip
     return tuple(waiting)
