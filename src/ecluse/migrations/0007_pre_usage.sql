@@ -31,7 +31,7 @@ create table ecluse.usage_look (
   log_id    smallint    not null,
   index     bigint      not null,
   sealed_at timestamptz not null,
-  visit     bytea       -- null: the portal looked; else the person, in this visit (0016_pre_my_data.sql)
+  visit     bytea       -- null: the portal looked; else the person, in this visit (0018_pre_my_data.sql)
 );
 comment on table ecluse.usage_look is 'Which proof of key each sealed look-up was made with: it bounds how often a portal or a visit looks, and who reads the lines. A quarter of an hour.';
 create index usage_look_client_ix on ecluse.usage_look (client_id, sealed_at) where visit is null;

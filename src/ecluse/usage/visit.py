@@ -2,7 +2,7 @@
 
 The portal has made sure who the person is; it gets a link for them, and they follow it. The secret stands in the address's fragment, which browsers send to
 nobody; the database knows its SHA-256. A link is good once and for ten minutes; a visit for an hour, a quarter of one without a sign of life; both are over
-for good once the portal is suspended or its key revoked (0016_pre_my_data.sql).
+for good once the portal is suspended or its key revoked (0018_pre_my_data.sql).
 
 Each page of a visit is one look as the portal's are (`ecluse.usage.service.look`): planned, sealed, read, by statements of their own. In the place of a proof
 of key it spends random bits of its own. The same page read again within five minutes is the same look.

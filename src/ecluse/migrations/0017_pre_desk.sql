@@ -1,5 +1,5 @@
 -- the desk: spoken codes for walk-ins, and an agent's own sessions by an index
--- depends: 0015_pre_lookup
+-- depends: 0016_pre_lookup
 -- migrate: apply
 create table ecluse.walk_in (
   code       text        not null constraint walk_in_pk primary key constraint walk_in_code_ck check (code ~ '^[0-9]{8}$'),

@@ -1,5 +1,5 @@
 -- the person's own page: one-time links that a portal hands out, and the visits that they open
--- depends: 0015_pre_lookup
+-- depends: 0017_pre_desk
 -- migrate: apply
 -- A row is a link (until_at null, digest of the secret in the link) and, once somebody follows it, a visit (digest of the cookie's secret): the same row
 -- under another digest, so that a link is good once, whoever comes second. A link lives for 10 minutes, a visit for 60, 15 without a sign of life.

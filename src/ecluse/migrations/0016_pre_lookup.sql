@@ -1,5 +1,5 @@
 -- look-ups of one person by an officer, with a purpose and a second officer; uploads between dry run and apply; what the console searches by
--- depends: 0014_pre_people
+-- depends: 0015_pre_console
 -- migrate: apply
 -- ── look-ups ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 -- One officer asks, another one says yes or no, and within the hour of the asking the first may look, at most 20 times; each look is an entry of its own,
