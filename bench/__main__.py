@@ -45,7 +45,8 @@ def main() -> None:
     )
     parser.add_argument("--fsck", action="store_true", help="measure the check of a whole log, and nothing else")
     parser.add_argument("--exposure", action="store_true", help="measure what computing exposures costs, and nothing else")
-    parser.add_argument("--appointments", type=int, default=2_100_000, help="with --exposure: of the schedule")
+    parser.add_argument("--pages", action="store_true", help="measure every page of every room, and nothing else")
+    parser.add_argument("--appointments", type=int, default=2_100_000, help="with --exposure and --pages: of the schedule")
     parser.add_argument("--entries", type=int, default=1_000_000, help="with --ledger and --fsck: of the log in the database")
     given = parser.parse_args()
     if given.ledger:
@@ -56,6 +57,12 @@ def main() -> None:
         return
     if given.exposure:
         print(f"\n{ledger_table(exposed(given.dir, given.port, given.appointments))}")
+        return
+    if given.pages:
+        from bench.pages import ROUNDS, pages, pages_table  # noqa: PLC0415 - wants what the tests want: a passkey in software
+
+        lines = pages(given.dir, given.port, given.people, given.appointments, max(given.rounds, ROUNDS))
+        print(f"\n{given.people:,} people, {platform.machine()}, Python {platform.python_version()}\n\n{pages_table(lines)}")
         return
     if given.growth:
         pairs = growth(

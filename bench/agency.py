@@ -132,8 +132,9 @@ def schema_hash() -> str:
 
 
 def load_installation(folder: Path, port: int) -> Installation:
-    """Load the agency's installation to be served at ``port``."""
-    return settings.load(folder, {"port": port, "public_url": f"http://127.0.0.1:{port}"}, {})
+    """Load the agency's installation to be served at ``port``; its pages by a name, which passkeys want."""
+    options = {"port": port, "public_url": f"http://127.0.0.1:{port}", "pages_url": f"http://localhost:{port}"}
+    return settings.load(folder, options, {})
 
 
 def read_agency(folder: Path) -> Agency | None:

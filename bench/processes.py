@@ -137,6 +137,17 @@ def rival(installation: Installation, reached: Databases, port: int, *, fast: bo
         yield pid
 
 
+@contextmanager
+def bare_page(installation: Installation, reached: Databases, port: int) -> Iterator[int]:
+    """Serve the bare page."""
+    url = with_user(reached.register_url, "register_reader", installation.secret("db-register.password"))
+    command = [sys.executable, "-m", "uvicorn", "bench.rival_page:app", "--port", str(port), "--workers", "1"]
+    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    log = installation.folder / "rival-page.log"
+    with started(command, port, "/people/0", log, {"BENCH_REGISTER_URL": url}) as pid:
+        yield pid
+
+
 def load(folder: Path, requests: list[bytes], port: int, connections: int, *, seconds: float, warm: float, rate: float) -> Report:
     """Send requests from a process of its own and return its report."""
     file = folder / "requests.bin"
