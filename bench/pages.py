@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
@@ -25,15 +26,20 @@ from bench import processes
 from bench.agency import ACTOR, LOG_ID, Agency, ensure_agency
 from bench.calls import gate_requests
 from bench.run import GATE, Bench, opened
-from ecluse import install
+from ecluse import clock, install
 from ecluse.contracts.service import place_hold
+from ecluse.db import Connection
+from ecluse.evidence.model import Severity, Source, Submission
+from ecluse.evidence.service import open_finding, submit
+from ecluse.evidence.vault import KEY_FILE as EVIDENCE_KEY
+from ecluse.evidence.vault import Vault
 from ecluse.identity import parse_public_jwk
 from ecluse.identity.accounts import add_officer, invite
+from ecluse.identity.errors import AccountRefused
 from ecluse.identity.people import Role
 from ecluse.identity.service import add_client
-from ecluse.register import parse_register
 from ecluse.web.app import build_framework
-from ecluse.web.gateway import Gateway
+from ecluse.web.gateway import Gateway, read_register_map
 from ecluse.web.pages.shield import is_page
 from tests.e2e.outsider import Outsider
 from tests.signed import Browser
@@ -118,18 +124,12 @@ def _route_of(path: str, routes: set[str]) -> str | None:
 # ── who asks ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str], int]:
     """Sign everybody in; return what is asked for, cookies of visits that nobody has used yet, and whose they are."""
-    agents = next(iter(agency.agents.values()))
-    person = await _seen_often(bench, agency)
     connection = await install.connect(bench.installation, bench.reached, "ecluse_app")
     try:
         officer, _ = await add_officer(connection, log_id=LOG_ID, name="Bench Officer", roles=frozenset(Role), actor=ACTOR)
-        secrets = {
-            each: (await invite(connection, log_id=LOG_ID, holder=each, actor=ACTOR)).secret for each in (officer, agents[0])
-        }
-        register = parse_register((bench.installation.folder / "register.toml").read_text(encoding="utf-8"))
-        await place_hold(
-            connection, log_id=LOG_ID, scope="agent", target=agents[-1], effect="suspend", reason="bench", actor=ACTOR, register=register
-        )  # fmt: skip
+        own = (await invite(connection, log_id=LOG_ID, holder=officer, actor=ACTOR)).secret
+        desk = await _unknown_agent(connection, agency)
+        await _furnish(bench, connection, agency)
         portals = []
         for _ in range(2):
             key = ECKey.generate_key("P-256")
@@ -140,7 +140,8 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
             portals.append((client, key))
     finally:
         await connection.close()
-    browsers = [await _signed(bench.installation.settings.pages, secrets[each]) for each in (officer, agents[0])]
+    person = await _seen_often(bench, agency)
+    browsers = [await _signed(bench.installation.settings.pages, secret) for secret in (own, desk)]
     visits = [cookie for client, key in portals for cookie in await _visits(bench, client, key, person)]
     browsers.append(
         Browser(origin=bench.installation.settings.pages, language="fr", cookies={"__Host-ecluse-my-data": visits.pop()})
@@ -150,6 +151,43 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
     for browser in browsers:
         await _walk(browser, found, bench.installation.settings.port)
     return sorted(found.values(), key=lambda target: target.route), visits, person
+
+
+async def _unknown_agent(connection: Connection, agency: Agency) -> str:
+    """Invite the first agent who has no passkey of an earlier run; return the link's secret."""
+    for agent in (agent for agents in agency.agents.values() for agent in agents):
+        try:
+            return (await invite(connection, log_id=LOG_ID, holder=agent, actor=ACTOR)).secret
+        except AccountRefused:
+            continue
+    raise SystemExit("every agent has a passkey: remove the folder")
+
+
+async def _furnish(bench: Bench, connection: Connection, agency: Agency) -> None:
+    """Give the console something of each kind to show: a suspension, a finding, a document."""
+    processor, agents = next(iter(agency.agents.items()))
+    register = read_register_map(bench.installation)
+    attributes = {name: attribute.type for name, attribute in register.attributes.items()}
+    zone, today = bench.installation.settings.zone, clock.now().date()
+    await place_hold(
+        connection,
+        log_id=LOG_ID,
+        scope="agent",
+        target=agents[-1],
+        effect="suspend",
+        reason="bench",
+        actor=ACTOR,
+        register=register,
+    )
+    await open_finding(
+        connection, log_id=LOG_ID, processor=processor, source=Source.AUDIT, severity=Severity.LOW, title="A finding of the bench",
+        due_on=today + timedelta(days=30), actor=ACTOR, timezone=zone,
+    )  # fmt: skip
+    said = Submission(
+        processor=processor, kind="pentest", title="A report", issuer="Bench", reviewed_on=today - timedelta(days=5)
+    )
+    vault = Vault(bench.installation.versioned(EVIDENCE_KEY))
+    await submit(connection, vault, said, b"A report of the bench.\n", actor=ACTOR, attributes=attributes, timezone=zone)
 
 
 async def _seen_often(bench: Bench, agency: Agency) -> int:
