@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -281,7 +282,7 @@ def test_demo_when_one_is_running_in_the_folder_then_refused(serving: Demo):
 
 def test_hints_when_copied_then_they_work(serving: Demo):
     """Each command under "What to try next" does what its comment says."""
-    lines = serving.told[serving.told.index("What to try next") :].split("\n")
+    lines = serving.told[serving.told.index("What to try next") :].partition("The pages, in a browser")[0].split("\n")
     commands = [command for comment, command in pairwise(lines) if comment.startswith("# ")]
     curl, trainer, foreign, hold, verify, witness, gate, notices, less, cat = (shlex.split(command) for command in commands)
     assert (curl[0], cat[0]) == ("curl", "cat")
@@ -419,3 +420,15 @@ async def _refused_schedule(serving: Demo, mark: str) -> bytes:
     finally:
         await scheduler.close()
     return str(refused.value).encode()
+
+
+def test_tour_when_the_demo_serves_then_three_links_that_open_and_stand_nowhere_else(serving: Demo):
+    """Each room has its link, with a secret behind the fragment; neither demo.json nor a log knows one of them."""
+    links = re.findall(r"^(http://localhost:\d+/\S+)$", serving.told, flags=re.MULTILINE)
+    assert [link.partition("#")[0].rpartition("/")[2] for link in links] == ["enrol", "enrol", "my-data"]
+    kept = [path.read_text() for path in (serving.folder / "demo.json", serving.folder / "gate.log")]
+    for link in links:
+        page, _, secret = link.partition("#")
+        assert len(secret) == 43
+        assert not any(secret in text for text in kept)
+        assert httpx.get(page.replace("localhost", "127.0.0.1")).status_code == 200

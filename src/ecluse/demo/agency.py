@@ -291,7 +291,11 @@ class _Agency:
         """Lead through the pages, and serve until Ctrl-C. Raises `ChildFailed` if the gate ends before. ``agent``: who may be tried at the desk."""
         pages_url = self.installation.settings.pages
         async with self._role("ecluse_app") as app:
-            tour.show(self.console, tour.stops(pages_url), await tour.invite_visitors(app, pages_url, agent))
+            links = await tour.invite_visitors(app, pages_url, agent)
+            links["my-data"] = await tour.invite_person(
+                app, self.base_url, new_key(self.installation.folder, "portal"), self.register.id
+            )
+        tour.show(self.console, tour.stops(pages_url), links)
         self.console.print("\nServing. [bold]Ctrl-C[/bold] stops the gate and its database; the folder stays.")
         try:
             await gate.ended()

@@ -6,6 +6,7 @@ started it, and written nowhere.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -13,8 +14,11 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from ecluse.demo.portal import Portal
+from ecluse.identity import PublicKey, load_private
 from ecluse.identity.accounts import add_officer, invite, link_of
 from ecluse.identity.people import Role
+from ecluse.identity.service import add_client
 from ecluse.install import LOG_ID
 
 _STOPS: Final = (
@@ -50,6 +54,23 @@ async def invite_visitors(app: asyncpg.Connection[asyncpg.Record], pages_url: st
     }
 
 
+async def invite_person(app: asyncpg.Connection[asyncpg.Record], base_url: str, key_file: Path, register: str) -> str:
+    """Let a portal of the controller ask for the link of one person whose data were disclosed most today."""
+    client, _ = await add_client(
+        app, log_id=LOG_ID, processor=None, label="portal of the demo", key=_public(key_file), actor=_ACTOR, role="portal"
+    )
+    subject = await app.fetchval("select subject_ref from ecluse.appointment where reads > 0 order by reads desc, id limit 1")
+    portal = Portal(base_url, client, key_file)
+    try:
+        return await portal.link(register, [subject.removeprefix(f"{register}:")])
+    finally:
+        await portal.close()
+
+
+def _public(key_file: Path) -> PublicKey:
+    return load_private(key_file.read_bytes()).public
+
+
 def show(console: Console, tour: list[TourStop], links: dict[str, str]) -> None:
     """Print where to go. A one-time link asks the browser for a passkey, and then leads to its page; after that the page's own address will do."""
     console.print("\n[bold]The pages, in a browser on this machine[/bold]")
@@ -57,7 +78,7 @@ def show(console: Console, tour: list[TourStop], links: dict[str, str]) -> None:
         console.print(Text(f"# {stop.says}", style="dim"), soft_wrap=True)
         console.print(Text(links.get(stop.room, stop.url)), soft_wrap=True)
     console.print(
-        Text("The first two are good once, within 24 hours: each makes a passkey in the browser that opens it. "
+        Text("Each link is good once. The first two, within 24 hours, make a passkey in the browser that opens them; the third is over in ten minutes. "
             "Officer and trainer are two people: use two profiles of your browser, or sign out between."),
         style="dim", soft_wrap=True,
     )  # fmt: skip
