@@ -30,7 +30,7 @@ from tests.web.chromium import FOUND, IN_CI
 
 FLAGS: Final = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-proxy-server", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--no-proxy-server", "--lang=fr", "--disable-dev-shm-usage", "--hide-scrollbars",
 )  # fmt: skip
 PATIENCE_MS: Final = 15_000
 """How long a page may take on a loaded machine before a test gives up: no test says that anything is quick by this."""

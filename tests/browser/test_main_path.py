@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,9 +14,11 @@ from playwright.async_api import Browser, expect
 
 from ecluse.identity.people import Role
 from tests.agency import Agency, Meeting, Party
+from tests.browser.look import looked_at
 from tests.browser.people import agent, officer, officer_link, sign_in
 from tests.browser.somebody import Somebody, somebody
 from tests.invented import MARK
+from tests.usage.portal import portal_of
 
 pytestmark = [pytest.mark.web, pytest.mark.asyncio(loop_scope="module")]
 
@@ -290,3 +293,124 @@ async def hand_in(guard: Somebody, report: Path, now: datetime) -> None:
 
 PDF: Final = b"%PDF-1.4\\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\\ntrailer<</Root 1 0 R>>\\n%%EOF\\n"
 """An invented report: only its bytes matter."""
+
+
+async def test_schedule_when_three_rows_are_bad_then_those_three_are_shown(
+    agency: Agency, browser: Browser, tmp_path: Path
+) -> None:
+    """A plan with three bad rows comes back with those three, why and what to do; mended, it says what it would do, and is applied."""
+    party = await agency.bind()
+    begins = (await agency.now() + timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+    row = (
+        f"plan-{party.name},S9,P{{n}},ofii:{{n}},{{purpose}},{party.name},{{site}},room-1,{begins:%Y-%m-%dT%H:%M:%SZ},{{ends:%Y-%m-%dT%H:%M:%SZ}},"
+        f"{party.agent},planned"
+    )
+    good = {"purpose": "civic-training", "site": "large", "ends": begins + timedelta(hours=2)}
+    bad = [{"site": "nowhere"}, {"purpose": "gardening"}, {"ends": begins - timedelta(hours=2)}]
+    plan = tmp_path / "plan.csv"
+    async with officer(browser, agency.installation, Role.CASE_WORKER, language=ENGLISH) as planner:
+        planner.may_be_refused.add(422)
+        plan.write_text(
+            "\n".join([PLAN, *(row.format(n=60 + n, **{**good, **over}) for n, over in enumerate([*bad, {}, {}]))]),
+            encoding="utf-8",
+        )
+        await send(planner, plan)
+        rows = planner.page.locator("main tbody tr")
+        await expect(rows).to_have_count(3)
+        assert [int(await each.locator("th").inner_text()) for each in await rows.all()] == [2, 3, 4]
+        assert await looked_at(planner) == []
+        plan.write_text("\n".join([PLAN, *(row.format(n=60 + n, **good) for n in range(5))]), encoding="utf-8")
+        await send(planner, plan)
+        await expect(planner.page.locator("h1")).to_contain_text("What this file would do")
+        assert await looked_at(planner) == []
+        await planner.page.get_by_role("button", name="Apply it").click()
+        await expect(planner.page.locator(".notice").first).to_be_visible()
+    assert len(await agency.fetch("select 1 from ecluse.appointment where processor_id = $1", party.name)) == 5
+
+
+PLAN: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
+
+
+async def send(planner: Somebody, plan: Path) -> None:
+    """Send a plan to be looked at."""
+    await planner.open("/console/schedule")
+    await planner.page.locator("main [type=file]").set_input_files(plan)
+    await planner.page.locator("form[enctype] button").click()
+    await expect(planner.page.locator("h1")).not_to_have_text("Schedule")
+
+
+async def test_contract_when_tried_then_what_it_would_change(agency: Agency, browser: Browser) -> None:
+    """What-if: the contract in force is taken, given one attribute more, and the page says that the processor would have more; nothing is in force of it."""
+    party = await agency.bind(attributes={"family_name": "full", "given_name": "initial"})
+    async with officer(browser, agency.installation, Role.READER, language=ENGLISH) as reader:
+        await reader.open("/console/what-if")
+        await reader.page.get_by_label("Begin with the contract of").select_option(party.name)
+        await reader.page.get_by_role("button", name="Show it").click()
+        text = reader.page.locator("textarea[name=text]")
+        await expect(text).to_have_value(re.compile("family_name"))
+        await text.fill((await text.input_value()).replace('given_name = "initial"', 'given_name = "full"'))
+        await reader.page.get_by_role("button", name="See what it would change").click()
+        await expect(reader.page.locator("h1")).to_contain_text("What this contract would change")
+        await expect(reader.page.locator("main")).to_contain_text("given_name")
+        assert await looked_at(reader) == []
+        assert await reader.page.get_by_role("button", name="Put it in force").count() == 0
+    assert len(await agency.fetch("select 1 from ecluse.contract where processor_id = $1", party.name)) == 1
+
+
+async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browser: Browser) -> None:
+    """One officer asks, with a purpose; only another one can agree; then the record of looks is shown, with no value of the register and nothing in an address."""
+    desk = await furnish(agency, [33])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        await trainer.open(desk.path)
+        await show(trainer, desk, 33)
+    async with (
+        officer(browser, agency.installation, Role.CASE_WORKER, name="Ana Lemoine", language=ENGLISH) as ana,
+        officer(browser, agency.installation, Role.DPO, name="Bruno Vasseur", language=ENGLISH) as bruno,
+    ):
+        await ana.open("/console/look-up")
+        await ana.page.get_by_label("Person").fill("ofii:33")
+        await ana.page.get_by_label("Purpose").fill("a complaint about a trainer")
+        await ana.page.get_by_role("button", name="Ask another officer").click()
+        await ana.page.wait_for_url("**/console/look-up/*")
+        assert await ana.page.get_by_role("button", name="Approve").count() == 0
+        await bruno.open(ana.path)
+        await bruno.page.get_by_role("button", name="Approve").click()
+        await expect(bruno.page.locator(".notice").first).to_be_visible()
+        await ana.page.reload()
+        await ana.page.get_by_role("button", name="Show the record").click()
+        await expect(ana.page.locator("main")).to_contain_text(desk.party.name.title())
+        assert await looked_at(ana) == []
+        assert f"{MARK}nom" not in await ana.html()
+        assert not any("ofii" in request.url for each in (ana, bruno) for request in each.asked)
+
+
+# ── the person the data is about ─────────────────────────────────────────────────────────────────────────────────────────────
+async def test_person_when_reading_their_own_record_then_a_proof_is_checked_on_the_page(agency: Agency, browser: Browser) -> None:
+    """A portal's link, which leaves the address at once, opens the person's own list; a line's proof is checked by their own browser; closed, Back shows nothing."""
+    desk = await furnish(agency, [34])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        await trainer.open(desk.path)
+        await show(trainer, desk, 34)
+    async with portal_of(agency) as portal, somebody(browser, agency.installation.settings.pages, language=ENGLISH) as person:
+        answer = await portal.call("POST", "/v1/usage/links", body={"subject": {"register": "ofii", "key": ["34"]}})
+        link, secret = answer.json()["url"], answer.json()["url"].partition("#")[2]
+        await person.open(link)
+        await expect(person.page.locator(".my-line")).to_have_count(1)
+        assert secret not in person.page.url
+        check = person.page.locator("[data-check]")
+        for _ in range(20):
+            if await check.count():
+                break
+            await person.page.get_by_role("button", name="Bring up to date").click()
+            await expect(person.page.locator(".my-line")).to_have_count(1)
+        await check.click()
+        await expect(person.page.locator(".my-check")).to_contain_text("The proof is good.")
+        await expect(person.page.locator(".my-check")).to_contain_text("The signature of the ledger is genuine.")
+        assert await looked_at(person) == []
+        assert f"{MARK}nom" not in await person.html()
+        assert not any(secret in request.url.partition("#")[0] or "ofii" in request.url for request in person.asked)
+        await person.page.get_by_role("button", name="Close this page").click()
+        await expect(person.page.locator(".my-line")).to_have_count(0)
+        await person.page.go_back()
+        await expect(person.page.locator("h1")).to_be_visible()
+        await expect(person.page.locator(".my-line")).to_have_count(0)

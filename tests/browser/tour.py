@@ -86,7 +86,7 @@ async def console(browser: Browser, agency: Furnished, extra: list[str], **optio
 
 async def desk(browser: Browser, agency: Furnished, **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
     """Stop at the desk's pages; a session under way is begun with."""
-    async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][0], **options) as person:
+    async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][2], **options) as person:
         running = person.page.locator(
             '.desk-session[data-state="running"] a, .desk-session[data-state="open"] a, .desk-session[data-state="ended"] a'
         )
@@ -97,9 +97,15 @@ async def desk(browser: Browser, agency: Furnished, **options: Any) -> AsyncIter
         async for route in walk(person, [way, "/desk/help"], never=LEAVES):
             if route != "/desk":
                 yield person, route
+        person.may_be_refused.add(403)
         await person.open(way)
-        await person.page.locator("[data-show]:enabled").first.click()
-        await expect(person.page.locator("[data-person]")).to_be_visible()
+        for button in await person.page.locator("[data-show]:enabled").all():
+            await button.click()
+            await expect(person.page.locator("[data-person], [data-refused]")).to_be_visible()
+            if await person.page.locator("[data-person]").count():
+                break
+            yield person, "/desk/sessions/{session}#refused"
+            await person.page.keyboard.press("Escape")
         yield person, "/desk/sessions/{session}#person"
         proof = await person.page.locator(".desk-seal a").get_attribute("href")
         assert proof is not None

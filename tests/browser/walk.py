@@ -18,6 +18,7 @@ NO_PAGES: Final = {
     r"/assets/.*|/favicon\.ico": "what pages are made of: styles, scripts, pictures",
     r"/(console|desk)/live": "a stream of events",
     r"/console/counters|/desk/sessions/\{session\}/standing": "a part of a page that stands already",
+    r"/my-data/proof/.*|/console/decisions/.*/proof": "a proof, saved and never shown",
     r"/my-data/record\.(csv|json)": "a person's own record, saved and never shown",
     r"/console/evidence/\{id\}/file": "a processor's own file, saved and never shown",
 }
