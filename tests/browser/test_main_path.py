@@ -302,11 +302,15 @@ async def test_schedule_when_three_rows_are_bad_then_those_three_are_shown(
     party = await agency.bind()
     begins = (await agency.now() + timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
     row = (
-        f"plan-{party.name},S9,P{{n}},ofii:{{n}},{{purpose}},{party.name},{{site}},room-1,{begins:%Y-%m-%dT%H:%M:%SZ},{{ends:%Y-%m-%dT%H:%M:%SZ}},"
+        f"plan-{party.name},{{session}},P{{n}},ofii:{{n}},{{purpose}},{party.name},{{site}},room-1,{begins:%Y-%m-%dT%H:%M:%SZ},{{ends:%Y-%m-%dT%H:%M:%SZ}},"
         f"{party.agent},planned"
     )
-    good = {"purpose": "civic-training", "site": "large", "ends": begins + timedelta(hours=2)}
-    bad = [{"site": "nowhere"}, {"purpose": "gardening"}, {"ends": begins - timedelta(hours=2)}]
+    good = {"session": "S9", "purpose": "civic-training", "site": "large", "ends": begins + timedelta(hours=2)}
+    bad = [
+        {"session": "S1", "site": "nowhere"},
+        {"session": "S2", "purpose": "gardening"},
+        {"session": "S3", "ends": begins - timedelta(hours=2)},
+    ]
     plan = tmp_path / "plan.csv"
     async with officer(browser, agency.installation, Role.CASE_WORKER, language=ENGLISH) as planner:
         planner.may_be_refused.add(422)
@@ -358,7 +362,7 @@ async def test_contract_when_tried_then_what_it_would_change(agency: Agency, bro
 
 
 async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browser: Browser) -> None:
-    """One officer asks, with a purpose; only another one can agree; then the record of looks is shown, with no value of the register and nothing in an address."""
+    """One officer asks, only another one can agree; then the record of looks is shown, with no value of the register and nothing in an address."""
     desk = await furnish(agency, [33])
     async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
         await trainer.open(desk.path)
@@ -378,7 +382,7 @@ async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browse
         await expect(bruno.page.locator(".notice").first).to_be_visible()
         await ana.page.reload()
         await ana.page.get_by_role("button", name="Show the record").click()
-        await expect(ana.page.locator("main")).to_contain_text(desk.party.name.title())
+        await expect(ana.page.locator("main")).to_contain_text(desk.party.name)
         assert await looked_at(ana) == []
         assert f"{MARK}nom" not in await ana.html()
         assert not any("ofii" in request.url for each in (ana, bruno) for request in each.asked)
@@ -386,7 +390,7 @@ async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browse
 
 # ── the person the data is about ─────────────────────────────────────────────────────────────────────────────────────────────
 async def test_person_when_reading_their_own_record_then_a_proof_is_checked_on_the_page(agency: Agency, browser: Browser) -> None:
-    """A portal's link, which leaves the address at once, opens the person's own list; a line's proof is checked by their own browser; closed, Back shows nothing."""
+    """A portal's link leaves the address at once and opens the person's list; their own browser checks a line's proof; closed, Back shows nothing."""
     desk = await furnish(agency, [34])
     async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
         await trainer.open(desk.path)
