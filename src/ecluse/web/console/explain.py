@@ -29,12 +29,12 @@ OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
     Event.REFUSALS_COUNTED.value: ("neutral", N_("refusals, counted only")),
     Event.EMERGENCY_GRANTED.value: ("warn", N_("seen in an emergency")),
     Event.USAGE_SHOWN.value: ("neutral", N_("record shown to the person")),
-    Event.CONSULTED.value: ("warn", N_("record consulted by an officer")),
+    Event.CONSULTED.value: ("warn", N_("consulted by an officer")),
 }  # fmt: skip
 """The chip and the word of each kind of entry about a person."""
 
 ASSURANCES: Final[Mapping[str, str]] = {
-    "asserted": N_("named by the processor’s machine"),
+    "asserted": N_("named by a machine of the processor"),
     "authenticated": N_("signed in at the desk"),
 }
 """How surely an agent was known."""

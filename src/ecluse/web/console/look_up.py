@@ -239,8 +239,8 @@ def lookup_row(one: Lookup, who: Mapping[str, str], signed: Signed) -> LookupRow
     """Show a look-up in the list."""
     state = "refused" if one.approved is False else "over" if one.over else "approved" if one.approved else "waiting"
     return LookupRow(
-        id=one.id, purpose=one.purpose, asked_by=say_who(one.asked_by, who), asked_at=one.asked_at, expires_at=one.expires_at,
-        decided_by=say_who(one.decided_by, who), state=state, looks=one.looks, mine=one.asked_by == signed.person,
+        id=one.id, purpose=one.purpose, asked_by=who.get(one.asked_by, one.asked_by), asked_at=one.asked_at, expires_at=one.expires_at,
+        decided_by=who.get(one.decided_by or "", one.decided_by or ""), state=state, looks=one.looks, mine=one.asked_by == signed.person,
     )  # fmt: skip
 
 
