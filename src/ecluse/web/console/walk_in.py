@@ -6,7 +6,7 @@ The code opens nothing. It and the person's key travel in the body of a request,
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, get, post
@@ -19,14 +19,11 @@ from ecluse.schedule.service import walk_in
 from ecluse.schedule.spoken import DIGITS, WalkIn, find_walk_in
 from ecluse.web.console.act import done
 from ecluse.web.console.look_up import reference_of
-from ecluse.web.console.schedule import book_of, found_rows, sender_of
+from ecluse.web.console.schedule import Found, book_of, found_rows, sender_of
 from ecluse.web.console.state import acting
 from ecluse.web.gateway import Gateway, HttpRequest, Served
 from ecluse.web.pages.frame import N_, Room, form, page, tongue_of
 from ecluse.web.pages.guard import officer
-
-if TYPE_CHECKING:
-    from ecluse.web.console.schedule import Found
 
 _HERE: Final = "schedule"
 
