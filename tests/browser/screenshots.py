@@ -26,6 +26,7 @@ WIDE: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 844}
 TALLEST: Final = 2_200
 """Pixels of a page that a picture shows at most: the rest is more of the same."""
+LOWEST: Final = 600
 COLOURS: Final = 96
 
 
@@ -38,9 +39,12 @@ class Album:
 
     async def take(self, page: Page, route: str, kind: str) -> None:
         """Take a picture of a page as it stands."""
-        size = await page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
-        clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], TALLEST)}
-        taken = await page.screenshot(type="png", full_page=True, clip=clip, animations="disabled", caret="hide")
+        if "#" not in route:  # as tall as the page: what sticks to an edge is where it belongs
+            width = await page.evaluate("document.documentElement.clientWidth")
+            await page.set_viewport_size({"width": width, "height": LOWEST})
+            tall = await page.evaluate("document.documentElement.scrollHeight")
+            await page.set_viewport_size({"width": width, "height": min(max(tall, LOWEST), TALLEST)})
+        taken = await page.screenshot(type="png", animations="disabled", caret="hide")
         name = f"{name_of(route)}-{kind}.png"
         with Image.open(io.BytesIO(taken)) as picture:
             few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

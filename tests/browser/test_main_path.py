@@ -60,15 +60,6 @@ async def planned(agency: Agency, meeting: Meeting, *, cancelled: Sequence[int] 
     return Desk(party=meeting.party, meeting=meeting, handles=handles, session=rows[0]["id"])
 
 
-async def looks(agency: Agency, desk: Desk, person: int) -> int:
-    """Count how often a place was opened."""
-    rows = await agency.fetch(
-        "select coalesce(sum(used), 0)::int as used from ecluse.budget where scope = 'appointment' and target = $1",
-        desk.handles[person],
-    )
-    return int(rows[0]["used"])
-
-
 # ── coming in and going out ──────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_link_when_used_then_a_passkey_and_never_again(agency: Agency, browser: Browser) -> None:
     """An officer enrols by a one-time link, which leaves the address at once and opens nothing a second time; then signs in by the passkey alone."""

@@ -7,22 +7,33 @@ route bears a ``#`` is a page in a state that no address leads to.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from joserfc.jwk import ECKey
 from playwright.async_api import Browser, expect
 
 from ecluse.contracts.service import place_hold
 from ecluse.evidence.questionnaire import service as questionnaires
+from ecluse.identity import parse_public_jwk
 from ecluse.identity.people import Role
+from ecluse.identity.service import add_client
 from ecluse.register import parse_register
+from ecluse.usage.lookup import ask_lookup
 from tests.browser.furnished import Furnished
 from tests.browser.people import agent, officer, officer_link
 from tests.browser.somebody import Somebody, somebody
 from tests.browser.walk import walk
+from tests.e2e.outsider import Outsider
 from tests.governed import LOG, as_app, ask
 
 SENTENCES: Final[dict[str, str]] = {}
 """What each page is for, by its route."""
+PLAN: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
+PLANNED: Final = (
+    "select a.subject_ref, (select min(agent_id) from ecluse.session_agent g where g.session_id = a.session_id) as agent "
+    "from ecluse.appointment a where a.processor_id = $1 order by a.id limit 1"
+)
 LEAVES: Final = r"^/(sign-out|sign-in|problems)"
 TRAINERS: Final = "lyon-formation"
 FROZEN: Final = "nantes-passerelle"
@@ -40,20 +51,37 @@ async def prepare(agency: Furnished) -> list[str]:
         finding = await app.fetchval("select id from ecluse.finding where processor_id = $1 and closed_at is null", FROZEN)
         asked = questionnaires.own_questionnaire()
         sent = await questionnaires.send(app, FROZEN, asked, language=asked.locale, actor="cli:demo")
+        person = await app.fetchval("select min(subject_ref) from ecluse.appointment where processor_id = $1", TRAINERS)
+        lookup, _ = await ask_lookup(
+            app, log_id=LOG, register=register, subject=person, purpose="réclamation reçue par courrier", actor=await colleague(agency)
+        )  # fmt: skip
     override = await ask(installation, FROZEN, f"finding:overdue:{finding}")
-    return [f"/console/holds/{hold}", f"/console/overrides/{override}", f"/console/questionnaires/{sent.response}"]
+    return [
+        f"/console/holds/{hold}",
+        f"/console/overrides/{override}",
+        f"/console/questionnaires/{sent.response}",
+        f"/console/look-up/{lookup}",
+    ]
+
+
+async def colleague(agency: Furnished) -> str:
+    """Open the account of a second officer, who never signs in here; return its id."""
+    holder, _ = await officer_link(agency.installation, "Bruno Vasseur", Role.DPO, Role.CASE_WORKER)
+    return holder
 
 
 async def tour(browser: Browser, agency: Furnished, **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
     """Go everywhere. Each stop is a page that stands, and its route."""
-    extra = await prepare(agency)
+    extra, shown = await prepare(agency), list[str]()
     for part in (
         outside(browser, agency, **options),
         console(browser, agency, extra, **options),
-        desk(browser, agency, **options),
+        desk(browser, agency, shown, **options),
     ):
         async for stop in part:
             yield stop
+    async for stop in mine(browser, agency, shown[0], **options):
+        yield stop
 
 
 async def outside(browser: Browser, agency: Furnished, **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
@@ -72,6 +100,8 @@ async def console(browser: Browser, agency: Furnished, extra: list[str], **optio
     starts = [
         "/console",
         *extra,
+        f"/console/decisions?processor={TRAINERS}",
+        f"/console/processors/{FROZEN}/overrides/new",
         f"/console/processors/{TRAINERS}",
         f"/console/processors/{TRAINERS}/exposure",
         "/console/exposure/figures",
@@ -80,12 +110,63 @@ async def console(browser: Browser, agency: Furnished, extra: list[str], **optio
         async for route in walk(person, starts, never=LEAVES):
             await settled(person)
             yield person, route
+        async for route in acts(person, agency):
+            yield person, route
         await person.open("/sign-in/again?next=/console")
         yield person, "/sign-in/again"
 
 
-async def desk(browser: Browser, agency: Furnished, **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
-    """Stop at the desk's pages; a session under way is begun with."""
+async def acts(person: Somebody, agency: Furnished) -> AsyncIterator[str]:
+    """Stop where forms of the console lead: a plan that is read, a contract that is tried, a record that is looked at."""
+    installation = agency.installation
+    async with as_app(installation) as app:
+        subject, agents = await app.fetchrow(PLANNED, TRAINERS)
+    starts_at = (datetime.now(UTC) + timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
+    when = f"{starts_at:%Y-%m-%dT%H:%M:%SZ},{starts_at + timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ},{agents},planned"
+    rows = [
+        f"portail,V{n},P{n},{subject},civic-training,{TRAINERS},{site},salle {n},{when}"
+        for n, site in ((8, "lyon-3"), (9, "nulle-part"))
+    ]
+    for name, some in (("#refused", rows), ("", rows[:1])):
+        await person.open("/console/schedule")
+        person.may_be_refused.add(422)
+        content = "\n".join([PLAN, *some]).encode()
+        await person.page.locator("main [type=file]").set_input_files(
+            {"name": "plan.csv", "mimeType": "text/csv", "buffer": content}
+        )
+        await person.page.locator("form[enctype] button").click()
+        await expect(person.page.locator("main table, main .facts").first).to_be_visible()
+        yield f"/console/schedule/draft{name}"
+    await person.open(f"/console/what-if?processor={TRAINERS}")
+    text = person.page.locator("textarea[name=text]")
+    await text.fill((await text.input_value()).replace('birth_date = "year"', 'birth_date = "full"', 1))
+    await person.page.locator("form[enctype] button").click()
+    await expect(person.page.locator("#changes")).to_be_visible()
+    yield "/console/what-if#tried"
+    await person.open("/console/look-up")
+    await person.page.locator("main th a").first.click()
+    await person.page.locator("button[value=approve]").click()
+    await expect(person.page.locator(".notice").first).to_be_visible()
+    yield "/console/look-up/{lookup}#approved"
+
+
+async def mine(browser: Browser, agency: Furnished, handle: str, **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
+    """Stop at a person's own list, by a portal's link."""
+    installation, key = agency.installation, ECKey.generate_key("P-256")
+    async with as_app(installation) as app:
+        subject: str = await app.fetchval("select subject_ref from ecluse.appointment where id = $1", handle)
+        public = parse_public_jwk(key.as_dict(private=False))
+        portal, _ = await add_client(app, log_id=LOG, processor=None, label="portal", key=public, actor="cli:demo", role="portal")
+    register, _, number = subject.partition(":")
+    async with Outsider(agency.told["base_url"], portal, key) as machine, somebody(browser, agency.origin, **options) as person:
+        answer = await machine.call("POST", "/v1/usage/links", body={"subject": {"register": register, "key": [number]}})
+        await person.open(answer.json()["url"])
+        await expect(person.page.locator(".my-line").first).to_be_visible()
+        yield person, "/my-data#record"
+
+
+async def desk(browser: Browser, agency: Furnished, shown: list[str], **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
+    """Stop at the desk's pages; a session under way is begun with. ``shown``: takes the place of the person who was shown."""
     async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][2], **options) as person:
         running = person.page.locator(
             '.desk-session[data-state="running"] a, .desk-session[data-state="open"] a, .desk-session[data-state="ended"] a'
@@ -103,6 +184,7 @@ async def desk(browser: Browser, agency: Furnished, **options: Any) -> AsyncIter
             await button.click()
             await expect(person.page.locator("[data-person], [data-refused]")).to_be_visible()
             if await person.page.locator("[data-person]").count():
+                shown.append(await button.get_attribute("data-show") or "")
                 break
             yield person, "/desk/sessions/{session}#refused"
             await person.page.keyboard.press("Escape")
@@ -114,7 +196,7 @@ async def desk(browser: Browser, agency: Furnished, **options: Any) -> AsyncIter
         await person.open(f"{way}/sheet")
         if await person.page.locator("[data-sheet]:enabled").count():
             await person.page.locator("[data-sheet]").click()
-            await expect(person.page.locator("[data-person]")).to_be_visible()
+            await expect(person.page.locator("[data-person], [data-refused]")).to_be_visible()
             yield person, "/desk/sessions/{session}/sheet#shown"
 
 

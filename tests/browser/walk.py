@@ -65,8 +65,12 @@ async def walk(person: Somebody, starts: Iterable[str], *, never: str = r"(?!)")
         route = route_of(path)
         if route is None or route in met or re.search(never, path):
             continue
-        met.add(route)
         await person.open(path)
-        yield route
+        arrived = route_of(person.path)  # some addresses lead on to another page
+        met.add(route)
+        if arrived is None or (arrived != route and arrived in met):
+            continue
+        met.add(arrived)
+        yield arrived
         links = await person.page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
         waiting.extend(link.removeprefix(person.origin) for link in links if link.startswith(person.origin + "/"))
