@@ -149,7 +149,7 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
     await asyncio.sleep(2)  # until a checkpoint covers what was sealed
     found: dict[str, Target] = {}
     for browser in browsers:
-        await _walk(browser, found, bench.installation.settings.port)
+        await _walk(browser, found, bench.installation.settings.port, next(iter(agency.agents)))
     return sorted(found.values(), key=lambda target: target.route), visits, person
 
 
@@ -224,9 +224,10 @@ async def _visits(bench: Bench, client: str, key: ECKey, person: int) -> list[st
     return cookies
 
 
-async def _walk(browser: Browser, found: dict[str, Target], port: int) -> None:
+async def _walk(browser: Browser, found: dict[str, Target], port: int, processor: str) -> None:
     """Follow the links of pages, and keep the first address of each route that opens."""
-    routes, left, seen = _routes(), [*_STARTS, *_ALSO], set[str]()
+    routes, seen = _routes(), set[str]()
+    left = [f"/console/decisions?processor={processor}", *_STARTS, *_ALSO]  # decisions are shown to who searches for them
     while left:
         path = left.pop(0).replace("&amp;", "&")
         route = _route_of(path, routes)

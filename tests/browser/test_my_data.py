@@ -47,7 +47,7 @@ async def test_own_page_when_followed_checked_and_closed_then_as_it_says(agency:
             await check.click()
             told = person.page.locator(".my-check")
             await expect(told).to_contain_text("La preuve est bonne.")
-            await expect(told).to_contain_text("La signature du registre des accès est vraie.")
+            await expect(told).to_contain_text("La signature du journal est vraie.")
 
             async def change(route: Route) -> None:
                 answer = await route.fetch()
