@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ecluse.toml_lines import TomlSyntaxError, load_toml
 from ecluse.usage.model import Paper
 
@@ -9,6 +11,7 @@ UNREADABLE = Paper(name="", siren=None, labels={})
 """What is said of a text that can't be read: nothing."""
 
 
+@lru_cache(maxsize=512)  # by the text itself: a version of a contract never changes
 def read_paper(text: str) -> Paper:
     """Return the processor's name and number and the labels of the purposes, as far as they are texts."""
     try:
