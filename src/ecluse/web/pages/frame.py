@@ -10,7 +10,7 @@ A notice after a change is a key in a short-lived cookie; its text stands in the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.resources import as_file, files
@@ -22,6 +22,7 @@ import jinja2
 import msgspec
 from litestar import MediaType, Response
 from litestar.datastructures import Cookie
+from markupsafe import Markup
 
 from ecluse import clock
 from ecluse.identity.people import Signed
@@ -101,9 +102,24 @@ def environment(language: Language, zone: tzinfo = UTC) -> jinja2.Environment:
     tongue = Tongue(language)
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(tongue.find, tongue.find_number, newstyle=True)  # type: ignore[attr-defined] # the extension's
+    made.globals["gettext"] = _plainly(tongue, made.globals["gettext"])  # type: ignore[arg-type] # what the line above put there
     made.filters.update(filters())
     made.globals.update(asset=asset, language=language, direction="ltr", zone=zone)
     return made
+
+
+def _plainly(tongue: Tongue, with_values: Callable[..., str]) -> Callable[..., str]:
+    """Say a text that has no values without the work of putting them in: most are so, and a page has a hundred."""
+
+    @jinja2.pass_context
+    def gettext(context: jinja2.runtime.Context, text: str, /, **values: object) -> str:
+        if not values:
+            found = tongue.find(text)
+            if "%" not in found:
+                return Markup(found)  # noqa: S704 - of a catalogue or a template, as with values
+        return with_values(context, text, **values)
+
+    return gettext
 
 
 def render(template: str, context: msgspec.Struct, place: Place, *, block: str | None = None) -> str:
