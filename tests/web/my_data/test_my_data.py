@@ -60,7 +60,7 @@ async def link_of(portal: Outsider, person: int) -> str:
 
 async def come_in(agency: Agency, secret: str, **more: Any) -> Browser:
     """Follow a link in a browser of its own."""
-    browser = Browser(origin=agency.public_url, **more)
+    browser = Browser(origin=agency.installation.settings.pages, **more)
     answer = await browser.post("/my-data/enter", {"secret": secret})
     assert (answer.status_code, answer.headers["location"]) == (303, "/my-data"), answer.text
     return browser
@@ -134,7 +134,7 @@ async def test_link_when_made_then_its_secret_is_in_the_fragment_and_only_its_di
     link = answer.json()
     page, _, secret = link["url"].partition("#")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
-    assert page == f"{agency.public_url}/my-data"
+    assert page == f"{agency.installation.settings.pages}/my-data"
     assert SECRET.fullmatch(secret)
     left = datetime.fromisoformat(link["expires_at"]) - await agency.now()
     assert timedelta(minutes=9) < left <= timedelta(minutes=10)
@@ -154,7 +154,7 @@ async def test_link_when_used_twice_expired_or_invented_then_one_answer(agency: 
     )
     texts = set()
     for secret in (used, old, "A" * 43, "x", "A" * 500, "é" * 43):
-        browser = Browser(origin=agency.public_url)
+        browser = Browser(origin=agency.installation.settings.pages)
         answer = await browser.post("/my-data/enter", {"secret": secret})
         assert (answer.status_code, COOKIE in browser.cookies) == (410, False), secret
         texts.add(answer.text)
@@ -165,7 +165,7 @@ async def test_link_when_two_follow_it_at_once_then_one_gets_in(agency: Agency) 
     """Of ten who come with one link, one has a visit."""
     async with portal_of(agency) as portal:
         secret = await link_of(portal, 13)
-    browsers = [Browser(origin=agency.public_url) for _ in range(10)]
+    browsers = [Browser(origin=agency.installation.settings.pages) for _ in range(10)]
     answers = await asyncio.gather(*(each.post("/my-data/enter", {"secret": secret}) for each in browsers))
     assert sorted(answer.status_code for answer in answers) == [303] + [410] * 9
     assert sum(COOKIE in each.cookies for each in browsers) == 1
@@ -175,7 +175,7 @@ async def test_link_when_sent_by_another_site_then_refused_and_still_good(agency
     """A form of somebody else's page does not log its victim in to another person's record."""
     async with portal_of(agency) as portal:
         secret = await link_of(portal, 14)
-    browser = Browser(origin=agency.public_url)
+    browser = Browser(origin=agency.installation.settings.pages)
     refused = await browser.post("/my-data/enter", {"secret": secret}, headers={"sec-fetch-site": "cross-site"})
     assert (refused.status_code, COOKIE in browser.cookies) == (403, False)
     await come_in(agency, secret)
@@ -185,7 +185,7 @@ async def test_link_when_pasted_whole_then_opens(agency: Agency) -> None:
     """Without script the whole link is pasted; what stands before the # is left alone."""
     async with portal_of(agency) as portal:
         secret = await link_of(portal, 14)
-    await come_in(agency, f"{agency.public_url}/my-data#{secret}")
+    await come_in(agency, f"{agency.installation.settings.pages}/my-data#{secret}")
 
 
 async def test_links_when_more_than_the_portals_looks_of_a_minute_then_refused(agency: Agency) -> None:
@@ -223,7 +223,7 @@ async def test_portal_when_suspended_or_its_key_revoked_then_its_links_and_visit
                 await agency.revoke(machine)
             size = await agency.size()
         after = await visit.get("/my-data")
-        late = await Browser(origin=agency.public_url).post("/my-data/enter", {"secret": secret})
+        late = await Browser(origin=agency.installation.settings.pages).post("/my-data/enter", {"secret": secret})
         assert "Your visit is over" in after.text
         assert (COOKIE in visit.cookies and bool(visit.cookies[COOKIE]), late.status_code) == (False, 410)
         assert await agency.size() == size
@@ -269,7 +269,7 @@ async def test_visit_when_closed_then_the_cookie_opens_nothing(agency: Agency) -
     closed = await browser.post("/my-data/close")
     assert (closed.status_code, closed.headers["clear-site-data"]) == (303, '"cache"')
     assert "The page is closed" in (await browser.open(closed.headers["location"])).text
-    thief = Browser(origin=agency.public_url, cookies=copy)
+    thief = Browser(origin=agency.installation.settings.pages, cookies=copy)
     assert "Your visit is over" in (await thief.get("/my-data")).text
     assert await agency.fetch("select 1 from ecluse.usage_visit where subject_ref = 'ofii:19'") == []
 
@@ -281,7 +281,7 @@ async def test_browser_when_another_person_comes_then_the_first_visit_is_closed(
         before = dict(browser.cookies)
         await browser.post("/my-data/enter", {"secret": await link_of(portal, 21)})
         assert desk.party.name.title() in (await browser.get("/my-data")).text
-    assert "Your visit is over" in (await Browser(origin=agency.public_url, cookies=before).get("/my-data")).text
+    assert "Your visit is over" in (await Browser(origin=agency.installation.settings.pages, cookies=before).get("/my-data")).text
 
 
 async def test_officers_cookie_when_brought_then_no_visit(agency: Agency) -> None:
@@ -289,7 +289,7 @@ async def test_officers_cookie_when_brought_then_no_visit(agency: Agency) -> Non
     async with portal_of(agency) as portal:
         secret = await link_of(portal, 22)
     for name, value in (("__Host-ecluse", secret), (COOKIE, secret), (COOKIE, "A" * 43)):
-        answer = await Browser(origin=agency.public_url, cookies={name: value}).get("/my-data")
+        answer = await Browser(origin=agency.installation.settings.pages, cookies={name: value}).get("/my-data")
         assert "/my-data/renew" not in answer.text
 
 
