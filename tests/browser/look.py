@@ -23,7 +23,8 @@ OF_WORDS: Final = (
 )  # fmt: skip
 """The rules that another language can break: the rest was looked at in the first."""
 
-_RUN: Final = """rules => axe.run({exclude: [['.watermark'], ['.desk-watermark']]}, {resultTypes: ['violations'], ...(rules ? {runOnly: {type: 'rule', values: rules}} : {})})
+_RUN: Final = """rules => axe.run({exclude: [['.watermark'], ['.desk-watermark']]},
+{resultTypes: ['violations'], ...(rules ? {runOnly: {type: 'rule', values: rules}} : {})})
 .then(found => found.violations.flatMap(v => v.nodes.map(n =>
 `${v.id} (${v.impact}) at ${n.target.join(' ')}: ${(n.any.concat(n.all, n.none)[0] || {message: v.help}).message}`)))"""
 _CUT: Final = """() => {
@@ -53,7 +54,7 @@ return found; }"""
 
 
 async def axe(page: Page, *rules: str) -> list[str]:
-    """Return what axe-core finds against a page, by all of its rules or those named. A watermark is pale by intent, and hidden from screen readers."""
+    """Return what axe-core finds against a page, by all of its rules or those named. A watermark is pale by intent, and no screen reader says it."""
     if not await page.evaluate("typeof axe === 'object'"):
         await page.evaluate(AXE + ";0")
     found: list[str] = await page.evaluate(_RUN, list(rules) or None)
@@ -83,12 +84,17 @@ async def looked_at(person: Somebody) -> list[str]:
 
 
 class Weight:
-    """Sums what pages make a browser download that has nothing in its cache."""
+    """Sums what a page makes a browser download that has nothing in its cache: from its own request on."""
 
     def __init__(self, person: Somebody) -> None:
         """Watch somebody's page."""
         self._person, self.bytes = person, 0
+        person.cdp.on("Network.requestWillBeSent", self._asked)
         person.cdp.on("Network.loadingFinished", self._finished)
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        if event.get("type") == "Document":
+            self.bytes = 0
 
     def _finished(self, event: dict[str, Any]) -> None:
         self.bytes += int(event["encodedDataLength"])
@@ -97,11 +103,6 @@ class Weight:
         """Switch the cache off, and begin to count."""
         await self._person.cdp.send("Network.enable")
         await self._person.cdp.send("Network.setCacheDisabled", {"cacheDisabled": True})
-
-    def taken(self) -> int:
-        """Return what was downloaded since last asked."""
-        told, self.bytes = self.bytes, 0
-        return told
 
 
 async def in_english(person: Somebody) -> list[str]:

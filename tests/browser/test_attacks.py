@@ -69,7 +69,7 @@ async def test_change_when_sent_from_another_port_then_refused(agency: Agency, b
     async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
         trainer.may_be_refused.add(403)
         form = f'<form method="post" action="{trainer.origin}/sign-out"><button>Win a prize</button></form>'
-        before = len(trainer.asked)
+        before, size = len(trainer.asked), await agency.size()
         call = f"fetch('{trainer.origin}{desk.path}/show', {{method: 'POST', mode: 'no-cors', credentials: 'include', body: 'place={desk.handles[41]}'}})"
         with elsewhere(
             f"<!doctype html><title>x</title>{form}<script>window.done = {call}.then(() => 1, () => 1)</script>"
@@ -87,7 +87,9 @@ async def test_change_when_sent_from_another_port_then_refused(agency: Agency, b
         }  # the script's own: kept from it by the browser
         trainer.faults[:] = [fault for fault in trainer.faults if "ERR_BLOCKED_BY_RESPONSE" not in fault]
         await trainer.open(desk.path)
-        await expect(trainer.page.locator("main")).to_contain_text("not opened yet")
+        await expect(trainer.page.locator("[data-show]")).to_be_enabled()
+    sealed = await agency.openings(since=size)
+    assert [each["event"] for each in sealed if each.get("appointment")] == []
 
 
 async def test_name_when_it_is_markup_then_a_text(agency: Agency, browser: Browser) -> None:

@@ -18,7 +18,6 @@ from tests.browser.look import looked_at
 from tests.browser.people import agent, officer, officer_link, sign_in
 from tests.browser.somebody import Somebody, somebody
 from tests.invented import MARK
-from tests.usage.portal import portal_of
 
 pytestmark = [pytest.mark.web, pytest.mark.asyncio(loop_scope="module")]
 
@@ -364,7 +363,7 @@ async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browse
     ):
         await ana.open("/console/look-up")
         await ana.page.get_by_label("Person").fill("ofii:33")
-        await ana.page.get_by_label("Purpose").fill("a complaint about a trainer")
+        await ana.page.get_by_label("Reason for looking").fill("a complaint about a trainer")
         await ana.page.get_by_role("button", name="Ask another officer").click()
         await ana.page.wait_for_url("**/console/look-up/*")
         assert await ana.page.get_by_role("button", name="Approve").count() == 0
@@ -377,35 +376,3 @@ async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browse
         assert await looked_at(ana) == []
         assert f"{MARK}nom" not in await ana.html()
         assert not any("ofii" in request.url for each in (ana, bruno) for request in each.asked)
-
-
-# ── the person the data is about ─────────────────────────────────────────────────────────────────────────────────────────────
-async def test_person_when_reading_their_own_record_then_a_proof_is_checked_on_the_page(agency: Agency, browser: Browser) -> None:
-    """A portal's link leaves the address at once and opens the person's list; their own browser checks a line's proof; closed, Back shows nothing."""
-    desk = await furnish(agency, [34])
-    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
-        await trainer.open(desk.path)
-        await show(trainer, desk, 34)
-    async with portal_of(agency) as portal, somebody(browser, agency.installation.settings.pages, language=ENGLISH) as person:
-        answer = await portal.call("POST", "/v1/usage/links", body={"subject": {"register": "ofii", "key": ["34"]}})
-        link, secret = answer.json()["url"], answer.json()["url"].partition("#")[2]
-        await person.open(link)
-        await expect(person.page.locator(".my-line")).to_have_count(1)
-        assert secret not in person.page.url
-        check = person.page.locator("[data-check]")
-        for _ in range(20):
-            if await check.count():
-                break
-            await person.page.get_by_role("button", name="Bring up to date").click()
-            await expect(person.page.locator(".my-line")).to_have_count(1)
-        await check.click()
-        await expect(person.page.locator(".my-check")).to_contain_text("The proof is good.")
-        await expect(person.page.locator(".my-check")).to_contain_text("The signature of the ledger is genuine.")
-        assert await looked_at(person) == []
-        assert f"{MARK}nom" not in await person.html()
-        assert not any(secret in request.url.partition("#")[0] or "ofii" in request.url for request in person.asked)
-        await person.page.get_by_role("button", name="Close this page").click()
-        await expect(person.page.locator(".my-line")).to_have_count(0)
-        await person.page.go_back()
-        await expect(person.page.locator("h1")).to_be_visible()
-        await expect(person.page.locator(".my-line")).to_have_count(0)
