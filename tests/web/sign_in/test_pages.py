@@ -82,8 +82,12 @@ def test_pages_address_when_read_then_an_origin(said: dict[str, str], pages: str
 
 
 @pytest.mark.parametrize(
-    "url", ["http://people.example", "https://people.example/x", "https://", "ftp://x.example", "https://a b", "https://u@x.example", "https://x?y", "http://[", "x"]
-)  # fmt: skip
+    "url",
+    [
+        *("http://people.example", "https://people.example/x", "https://", "ftp://x.example", "https://a b"),
+        *("https://u@x.example", "https://x?y", "http://[", "x"),
+    ],
+)
 def test_pages_address_when_no_passkey_would_be_kept_then_refused(url: str, tmp_path: Path) -> None:
     """Plain http, a path, a user: the installation is not loaded."""
     (tmp_path / "ecluse.toml").write_text(f'pages_url = "{url}"\n', encoding="utf-8")
