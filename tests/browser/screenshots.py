@@ -24,10 +24,17 @@ from tests.browser.tour import SENTENCES, tour
 FOLDER: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
 WIDE: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 844}
-TALLEST: Final = 2_200
+TALLEST: Final = 1_300
 """Pixels of a page that a picture shows at most: the rest is more of the same."""
-LOWEST: Final = 600
-COLOURS: Final = 96
+LOWEST: Final = 800
+AS_WIDE: Final = {
+    "/problems", "/problems/{code}", "/console/help", "/desk/help", "/my-data/help", "/console/exposure/figures", "/desk/sessions/{session}/sheet",
+    "/console/processors/{id}/contracts/{version}", "/console/schedule/imports/{request_id}", "/console/look-up/{lookup}#approved",
+}  # fmt: skip
+"""Pages that a phone shows as anybody would guess: no second picture."""
+DIALOGS: Final = {"/desk/sessions/{session}#person", "/desk/sessions/{session}#refused"}
+"""What stands before a page is as tall as the screen."""
+COLOURS: Final = 32
 
 
 @dataclass(kw_only=True)
@@ -39,7 +46,7 @@ class Album:
 
     async def take(self, page: Page, route: str, kind: str) -> None:
         """Take a picture of a page as it stands."""
-        if "#" not in route:  # as tall as the page: what sticks to an edge is where it belongs
+        if route not in DIALOGS:  # as tall as the page: what sticks to an edge is where it belongs
             width = await page.evaluate("document.documentElement.clientWidth")
             await page.set_viewport_size({"width": width, "height": LOWEST})
             tall = await page.evaluate("document.documentElement.scrollHeight")
@@ -47,7 +54,7 @@ class Album:
         taken = await page.screenshot(type="png", animations="disabled", caret="hide")
         name = f"{name_of(route)}-{kind}.png"
         with Image.open(io.BytesIO(taken)) as picture:
-            few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
             few.save(self.folder / name, optimize=True)
         self.shown.setdefault(route, {})[kind] = name
 
@@ -57,11 +64,25 @@ class Album:
         await page.set_viewport_size(WIDE)
         await page.emulate_media(color_scheme="light")
         await self.take(page, route, "wide")
+        if route in AS_WIDE:
+            return
         await page.set_viewport_size(PHONE)
         await page.emulate_media(color_scheme="dark")
         await self.take(page, route, "phone")
         await page.emulate_media(color_scheme="light")
         await page.set_viewport_size(WIDE)
+
+    async def more(self, person: Somebody, route: str) -> None:
+        """Take a page as it is printed, or in English, where that is of interest."""
+        if route in PRINTED:
+            await person.page.emulate_media(media="print")
+            await self.take(person.page, route, "print")
+            await person.page.emulate_media(media="screen")
+        if route in ENGLISH:
+            await person.page.get_by_role("link", name="English").first.click()
+            await person.page.set_viewport_size(WIDE)
+            await self.take(person.page, route, "english")
+            await person.context.add_cookies([{"name": "ecluse-lang", "value": "fr", "url": person.origin}])
 
     def index(self) -> str:
         """Write the folder's page."""
@@ -72,6 +93,8 @@ class Album:
         return INDEX.format(rows="\n".join(rows))
 
 
+PRINTED: Final = {"/console/processors/{id}", "/console/ledger", "/desk/sessions/{session}/sheet#shown", "/my-data#record"}
+ENGLISH: Final = {"/console", "/console/decisions/{log}/{index}", "/desk", "/sign-in", "/my-data"}
 WORDS: Final = {"wide": "wide", "phone": "phone, dark", "english": "English", "print": "printed"}
 INDEX: Final = """# What the pages look like
 
@@ -102,6 +125,7 @@ async def take_all(album: Album, agency: Furnished) -> None:
     async with chromium() as browser:
         async for person, route in tour(browser, agency):
             await album.both(person, route)
+            await album.more(person, route)
 
 
 def main(folder: Path) -> None:

@@ -30,7 +30,7 @@ from tests.web.chromium import FOUND, IN_CI
 
 FLAGS: Final = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-proxy-server", "--lang=fr", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--no-proxy-server", "--disable-dev-shm-usage", "--hide-scrollbars",
 )  # fmt: skip
 PATIENCE_MS: Final = 15_000
 """How long a page may take on a loaded machine before a test gives up: no test says that anything is quick by this."""
@@ -52,7 +52,12 @@ async def chromium() -> AsyncIterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as driver:
         sandbox = os.geteuid() != 0  # root's browser has none
-        started = await driver.chromium.launch(executable_path=FOUND, args=list(FLAGS), chromium_sandbox=sandbox, timeout=120_000)
+        started = await driver.chromium.launch(
+            executable_path=FOUND,
+            args=list(FLAGS),
+            chromium_sandbox=sandbox,
+            timeout=120_000,
+        )
         try:
             yield started
         finally:

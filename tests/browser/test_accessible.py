@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 from tests.browser.furnished import Furnished, furnished
 from tests.browser.look import MOST_BYTES, NARROW, Weight, axe, cut, in_english, looked_at
 from tests.browser.somebody import somebody
-from tests.browser.tour import tour
+from tests.browser.tour import SENTENCES, tour
 from tests.browser.walk import pages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
@@ -47,6 +47,7 @@ async def test_pages_when_looked_at_then_nothing_is_lost_on_anybody(demo: Furnis
         found += await in_english(person) if "#" not in route else []
     assert not found, "\n".join(found)
     assert pages() - met == set()
+    assert met <= set(SENTENCES)  # and each has its line in docs/screenshots
 
 
 async def test_look_when_a_page_is_bad_then_found(browser: Browser) -> None:

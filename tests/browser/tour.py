@@ -27,7 +27,70 @@ from tests.browser.walk import walk
 from tests.e2e.outsider import Outsider
 from tests.governed import LOG, as_app, ask
 
-SENTENCES: Final[dict[str, str]] = {}
+SENTENCES: Final[dict[str, str]] = {
+    "/sign-in": "Sign in with a passkey: no name, no password.",
+    "/sign-in/again": "The passkey once more, just before what weighs.",
+    "/enrol": "A one-time link: make the first passkey.",
+    "/problems": "Every reason for which the gate refuses.",
+    "/problems/{code}": "One reason: what it means, whose move it is.",
+    "/my-data": "The way in for the person the data is about.",
+    "/my-data#record": "Who saw my data, what, when and why, each line with its proof.",
+    "/my-data/help": "The words of that page, in plain language.",
+    "/console": "An officer's day: what waits, which gates need somebody, what was decided.",
+    "/console/help": "Words and keys of the console.",
+    "/console/processors": "Every processor, its gate and why it stands so.",
+    "/console/processors/{id}": "One processor: gate, contract, evidence, findings, people, machines.",
+    "/console/processors/{id}/contracts/{version}": "One version of a contract, word for word.",
+    "/console/processors/{id}/evidence": "What a processor has handed in, and where the next document is.",
+    "/console/processors/{id}/exposure": "What a thief of all its credentials could reach.",
+    "/console/processors/{id}/findings/new": "Open a finding.",
+    "/console/processors/{id}/overrides/new": "Ask that a reason be lifted for a while.",
+    "/console/processors/{id}/papers": "The papers that its contract and the ledger give.",
+    "/console/processors/{id}/questionnaires/new": "Send a questionnaire by a link.",
+    "/console/evidence": "Documents that wait for somebody's judgement.",
+    "/console/evidence/{id}": "One document: what it says, what accepting it changes.",
+    "/console/questionnaires": "Questionnaires sent, answered, read.",
+    "/console/questionnaires/{id}": "One questionnaire and its answers.",
+    "/console/findings": "Findings by their due day.",
+    "/console/findings/{id}": "One finding, and what closing it changes.",
+    "/console/holds": "What is suspended now, and what was.",
+    "/console/holds/{id}": "One suspension, and the button that ends it.",
+    "/console/holds/new/{kind}/{target}": "Suspend a processor, a machine or an agent.",
+    "/console/overrides": "Overrides asked for, in force and over.",
+    "/console/overrides/{id}": "One override: two people, a reason, an end.",
+    "/console/exposure": "What could leak, processor by processor.",
+    "/console/exposure/figures": "The same figures on a page of their own.",
+    "/console/ledger": "State of the log, its witnesses and its newest control entries.",
+    "/console/schedule": "Who is expected where and when, without a name; a plan is sent here.",
+    "/console/schedule/draft": "What a plan would do, before it does it.",
+    "/console/schedule/draft#refused": "A plan with rows that have to be mended.",
+    "/console/schedule/imports": "Plans that were sent, and those that wait for a second officer.",
+    "/console/schedule/imports/{request_id}": "One plan above a contract's volume.",
+    "/console/schedule/walk-in": "Somebody stands at a desk and is on no list.",
+    "/console/decisions": "Decisions, by entry, appointment or processor.",
+    "/console/decisions/{log}/{index}": "One decision explained: rule by rule, with its place in the log.",
+    "/console/emergency": "Overrides of the emergency key, and their review.",
+    "/console/flows": "Where data goes: declared against seen.",
+    "/console/flows/{processor}": "One processor's flows, and what could be given less.",
+    "/console/what-if": "Try a contract before it is applied.",
+    "/console/what-if#tried": "What that contract would change.",
+    "/console/look-up": "Look one person up, with a second officer's yes.",
+    "/console/look-up/{lookup}": "One look-up that was asked for.",
+    "/console/look-up/{lookup}#approved": "The same, approved.",
+    "/console/accounts": "Who may sign in, and who is signed in now.",
+    "/console/accounts/{holder}": "One account: roles, passkeys, recovery.",
+    "/console/accounts/processors/{processor}": "A processor's agents and their links.",
+    "/desk": "A trainer's day.",
+    "/desk/help": "Words and keys of the desk.",
+    "/desk/sessions/{session}": "One session: places and marks, no names.",
+    "/desk/sessions/{session}#person": "One person, shown under a watermark until the time is over.",
+    "/desk/sessions/{session}#refused": "A refusal that says why, and what to do.",
+    "/desk/sessions/{session}/attendance": "Who was there, without a name.",
+    "/desk/sessions/{session}/sheet": "A roll-call, where the contract grants one.",
+    "/desk/sessions/{session}/sheet#shown": "The roll-call when it was asked for.",
+    "/desk/sessions/{session}/walk-in": "Somebody who is on no list: the code to read out.",
+    "/desk/proof/{disclosure}": "The proof that a look was sealed.",
+}
 """What each page is for, by its route."""
 PLAN: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 PLANNED: Final = (
@@ -167,7 +230,7 @@ async def mine(browser: Browser, agency: Furnished, handle: str, **options: Any)
 
 async def desk(browser: Browser, agency: Furnished, shown: list[str], **options: Any) -> AsyncIterator[tuple[Somebody, str]]:
     """Stop at the desk's pages; a session under way is begun with. ``shown``: takes the place of the person who was shown."""
-    async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][2], **options) as person:
+    async with agent(browser, agency.installation, agency.processor(TRAINERS)["agents"][1], **options) as person:
         running = person.page.locator(
             '.desk-session[data-state="running"] a, .desk-session[data-state="open"] a, .desk-session[data-state="ended"] a'
         )
@@ -178,26 +241,27 @@ async def desk(browser: Browser, agency: Furnished, shown: list[str], **options:
         async for route in walk(person, [way, "/desk/help"], never=LEAVES):
             if route != "/desk":
                 yield person, route
-        person.may_be_refused.add(403)
         await person.open(way)
-        for button in await person.page.locator("[data-show]:enabled").all():
-            await button.click()
-            await expect(person.page.locator("[data-person], [data-refused]")).to_be_visible()
-            if await person.page.locator("[data-person]").count():
-                shown.append(await button.get_attribute("data-show") or "")
-                break
-            yield person, "/desk/sessions/{session}#refused"
-            await person.page.keyboard.press("Escape")
+        button = person.page.locator("[data-show]:enabled").nth(3)
+        await button.click()
+        await expect(person.page.locator("[data-person]")).to_be_visible()
+        shown.append(await button.get_attribute("data-show") or "")
         yield person, "/desk/sessions/{session}#person"
         proof = await person.page.locator(".desk-seal a").get_attribute("href")
         assert proof is not None
         await person.open(proof)
         yield person, "/desk/proof/{disclosure}"
         await person.open(f"{way}/sheet")
-        if await person.page.locator("[data-sheet]:enabled").count():
-            await person.page.locator("[data-sheet]").click()
-            await expect(person.page.locator("[data-person], [data-refused]")).to_be_visible()
-            yield person, "/desk/sessions/{session}/sheet#shown"
+        await person.page.locator("[data-sheet]").click()
+        await expect(person.page.locator("[data-person]")).to_be_visible()
+        yield person, "/desk/sessions/{session}/sheet#shown"
+        person.may_be_refused.add(403)
+        await person.open("/desk")
+        await person.page.locator(".desk-others summary").click()
+        await person.page.locator(".desk-others a", has_text="linguistique").first.click()
+        await person.page.locator(".desk-place", has_text="épuisé").first.locator("[data-show]").click()
+        await expect(person.page.locator("[data-refused]")).to_be_visible()
+        yield person, "/desk/sessions/{session}#refused"
 
 
 async def settled(person: Somebody) -> None:
