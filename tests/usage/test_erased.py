@@ -64,8 +64,11 @@ async def test_person_when_erased_on_request_then_no_line_and_no_rule(agency: Ag
             await ask_erasure(jobs, subject="ofii:60", reason="asked", actor="cli:test")
         await erase(agency, timedelta(days=3))
         waits = await left(agency, 60)
+        await portal.call("POST", "/v1/usage/links", body={"subject": {"register": "ofii", "key": ["60"]}})
+        assert len(await agency.fetch("select from ecluse.usage_visit where subject_ref = 'ofii:60'")) == 1
         await erase(agency, timedelta(days=40))
         assert await agency.fetch("select from ecluse.usage_deferral where subject_ref = 'ofii:60'") == []
+        assert await agency.fetch("select from ecluse.usage_visit where subject_ref = 'ofii:60'") == []
         gone = await left(agency, 60)
         record, other = await record_of(portal, 60), await disclosures_of(portal, 61)
     assert (waits, gone) == (3, 0)
