@@ -266,11 +266,17 @@ def _each(cookies: list[str], port: int) -> Iterator[tuple[float, int]]:
 
 
 def _ask(connection: http.client.HTTPConnection, target: Target) -> tuple[float, int]:
-    """Ask once; return milliseconds and bytes."""
+    """Ask once; return milliseconds and bytes. A connection that the server gave up meanwhile is opened anew, and that is not counted."""
     fields = {"accept-language": "fr", "sec-fetch-site": "same-origin", **({"cookie": target.cookie} if target.cookie else {})}
-    began = time.perf_counter()
-    connection.request("GET", target.path, headers=fields)
-    answer = connection.getresponse()
+    try:
+        began = time.perf_counter()
+        connection.request("GET", target.path, headers=fields)
+        answer = connection.getresponse()
+    except http.client.RemoteDisconnected:
+        connection.connect()
+        began = time.perf_counter()
+        connection.request("GET", target.path, headers=fields)
+        answer = connection.getresponse()
     body = answer.read()
     taken = (time.perf_counter() - began) * 1000
     if answer.status != 200:

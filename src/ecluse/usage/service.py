@@ -59,13 +59,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
 
 
-async def look(reading: Reading, asked: Asked, language: Language) -> Record:
+async def look(reading: Reading, asked: Asked, language: Language, *, prove: bool = True) -> Record:
     """Show one page of a person's record, sealed before. Raises `LooksSpent`, `VisitOver`, `ProofInvalid`, `ClientStopped`, leaves of `DoorError`."""
     try:
         planned = await _announce(reading, asked)
         async with reading.usage.acquire() as connection:  # 4
             entries = await store.read_lines(connection, asked.digest)
-        lines = await in_words(reading, entries, language)
+        lines = await in_words(reading, entries, language, prove=prove)
     except (*LOST, CommitUncertain) as lost:
         raise LedgerUnavailable from lost
     return record_of(lines, entries, asked.span, total=planned.total, to_at=end_of(asked, planned.at))
@@ -100,14 +100,14 @@ async def _announce(reading: Reading, asked: Asked) -> store.Planned:
     raise Busy
 
 
-async def in_words(reading: Reading, entries: list[Entry], language: Language) -> tuple[Line, ...]:
-    """Write lines in words, each with its proof."""
+async def in_words(reading: Reading, entries: list[Entry], language: Language, *, prove: bool = True) -> tuple[Line, ...]:
+    """Write lines in words, each with its proof. ``prove``: else with an empty one, where there is one."""
     if not entries:
         return ()
     keys = {(entry.log_id, entry.index): _contract_of(entry) for entry in entries}
     async with reading.app.acquire() as connection:
         papers = await store.read_papers(connection, [key for key in keys.values() if key is not None])
-        proofs = await store.prove_lines(connection, entries)
+        proofs = await (store.prove_lines if prove else store.provable_lines)(connection, entries)
 
     def paper_of(place: tuple[int, int]) -> Paper:
         key = keys[place]

@@ -193,6 +193,13 @@ async def prove_lines(connection: Connection, entries: Sequence[Entry]) -> dict[
     return proofs
 
 
+async def provable_lines(connection: Connection, entries: Sequence[Entry]) -> dict[tuple[int, int], str]:
+    """Return an empty proof for each line that a served checkpoint covers: for who asks only whether there is one. One read a log."""
+    heads = {log_id: await served_checkpoint(connection, log_id) for log_id in sorted({entry.log_id for entry in entries})}
+    covered = [entry for entry in entries if (head := heads[entry.log_id]) is not None and entry.index < head.size]
+    return {(entry.log_id, entry.index): "" for entry in covered}
+
+
 async def counts_due(connection: Connection, log_id: int) -> tuple[date, datetime, dict[Cell, int]] | None:
     """Return the oldest day whose counts are to be published, the database's clock, and its decisions (role ``ecluse_jobs``)."""
     rows = await connection.fetch(COUNTS_DUE, log_id)

@@ -117,9 +117,18 @@ async def leave(reading: Reading, cookie: str) -> None:
 
 # ── what is read in a visit ──────────────────────────────────────────────────────────────────────────────────────────────────
 async def read_page(
-    reading: Reading, visit: Visit, language: Language, *, before: tuple[int, int] | None, most: int = PAGE_LINES
+    reading: Reading,
+    visit: Visit,
+    language: Language,
+    *,
+    before: tuple[int, int] | None,
+    most: int = PAGE_LINES,
+    prove: bool = False,
 ) -> Record:
-    """Show one page of the visitor's own record; sealed before, unless it was within five minutes. Raises `VisitOver` and what `look` raises."""
+    """Show one page of the visitor's own record; sealed before, unless it was within five minutes. Raises `VisitOver` and what `look` raises.
+
+    ``prove``: with the proofs of its lines; else with an empty one, where there is one.
+    """
     span = Span(to_at=visit.until_at, before=before, most=most)
     try:
         async with reading.usage.acquire() as connection:
@@ -127,24 +136,26 @@ async def read_page(
     except LOST as lost:
         raise LedgerUnavailable from lost
     if known is not None:
-        return await _record(reading, *known, span, language)
+        return await _record(reading, *known, span, language, prove=prove)
     try:
-        return await look(msgspec.structs.replace(reading, limit=LOOKS_PER_MINUTE), await _ask(reading, visit, span), language)
+        return await look(
+            msgspec.structs.replace(reading, limit=LOOKS_PER_MINUTE), await _ask(reading, visit, span), language, prove=prove
+        )
     except ClientStopped as stopped:
         raise VisitOver from stopped
 
 
 async def read_line(reading: Reading, visit: Visit, language: Language, place: tuple[int, int]) -> Line | None:
     """Return one line of the visitor's own record; None: there is none there, or it is somebody else's, which is one answer."""
-    record = await read_page(reading, visit, language, before=(place[0], place[1] + 1), most=1)
+    record = await read_page(reading, visit, language, before=(place[0], place[1] + 1), most=1, prove=True)
     return next((line for line, found in zip(record.lines, record.places, strict=True) if found == place), None)
 
 
-async def read_part(reading: Reading, visit: Visit, language: Language, *, before: tuple[int, int] | None) -> Part:
+async def read_part(reading: Reading, visit: Visit, language: Language, *, before: tuple[int, int] | None, prove: bool) -> Part:
     """Read a file's worth of the visitor's own record, each hundred lines sealed before they are read."""
     lines: list[Line] = []
     places: list[tuple[int, int]] = []
-    async for record in _walk(reading, visit, language, before):
+    async for record in _walk(reading, visit, language, before, prove=prove):
         lines += record.lines
         places += record.places
         before = record.before
@@ -153,9 +164,11 @@ async def read_part(reading: Reading, visit: Visit, language: Language, *, befor
     return Part(lines=tuple(lines), places=tuple(places), before=before)
 
 
-async def _walk(reading: Reading, visit: Visit, language: Language, before: tuple[int, int] | None) -> AsyncIterator[Record]:
+async def _walk(
+    reading: Reading, visit: Visit, language: Language, before: tuple[int, int] | None, *, prove: bool
+) -> AsyncIterator[Record]:
     while True:
-        record = await read_page(reading, visit, language, before=before, most=FILE_LINES)
+        record = await read_page(reading, visit, language, before=before, most=FILE_LINES, prove=prove)
         yield record
         before = record.before
         if before is None:
@@ -181,10 +194,10 @@ async def _ask(reading: Reading, visit: Visit, span: Span) -> Asked:
     )
 
 
-async def _record(reading: Reading, entries: list[Entry], total: int, span: Span, language: Language) -> Record:
+async def _record(reading: Reading, entries: list[Entry], total: int, span: Span, language: Language, *, prove: bool) -> Record:
     """Write a page that was sealed already in words."""
     try:
-        lines = await in_words(reading, entries, language)
+        lines = await in_words(reading, entries, language, prove=prove)
     except LOST as lost:
         raise LedgerUnavailable from lost
     if span.to_at is None:

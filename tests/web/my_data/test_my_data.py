@@ -459,7 +459,7 @@ async def test_page_when_it_has_few_or_many_lines_then_as_many_statements(agency
             further = re.search(r'rel="next" href="([^"]+)"', text)
             path = further[1] if further else None
         taken = (await browser.get("/my-data/record.json")).json()
-    assert counts[1:] == [(11, 7)] * 2
+    assert counts[1:] == [(10, 6)] * 2
     assert (len(places), len(set(places)), len(taken["usages"])) == (301, 301, 301)
 
 

@@ -105,7 +105,7 @@ async def proof(request: HttpRequest, gateway: Served, place: Named) -> Response
 async def as_json(request: HttpRequest, gateway: Served) -> Response[bytes] | Response[str]:
     """Give everything, with its proofs, as JSON."""
     try:
-        visit, part = await _part(request, gateway)
+        visit, part = await _part(request, gateway, prove=True)
     except VisitOver:
         return way_in(request, gateway, "over", status=401)
     language = Language(tongue_of(request).language)
@@ -121,16 +121,17 @@ async def as_json(request: HttpRequest, gateway: Served) -> Response[bytes] | Re
 async def as_csv(request: HttpRequest, gateway: Served) -> Response[bytes] | Response[str]:
     """Give everything as a table."""
     try:
-        visit, part = await _part(request, gateway)
+        visit, part = await _part(request, gateway, prove=False)
     except VisitOver:
         return way_in(request, gateway, "over", status=401)
     content = write_csv(part.lines, [write_place(each) for each in part.places], tongue_of(request))
     return _file(content, "text/csv; charset=utf-8", f"ecluse-{visit.until_at:%Y-%m-%d}.csv", part)
 
 
-async def _part(request: HttpRequest, gateway: Gateway) -> tuple[Visit, Part]:
+async def _part(request: HttpRequest, gateway: Gateway, *, prove: bool) -> tuple[Visit, Part]:
     visit = await visitor(request, gateway)
-    return visit, await read_part(gateway.reading, visit, Language(tongue_of(request).language), before=_before(request))
+    language = Language(tongue_of(request).language)
+    return visit, await read_part(gateway.reading, visit, language, before=_before(request), prove=prove)
 
 
 def _file(content: bytes, media_type: str, name: str, part: Part) -> Response[bytes]:
