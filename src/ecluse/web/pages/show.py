@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
 import jinja2
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from ecluse import clock
@@ -20,6 +21,7 @@ _BETWEEN: Final[Mapping[Language, str]] = MappingProxyType({"en": ", ", "fr": " 
 _SIZES: Final[Mapping[Language, tuple[str, ...]]] = MappingProxyType({"en": ("B", "kB", "MB"), "fr": ("o", "ko", "Mo")})
 
 
+@lru_cache(maxsize=4096)  # a page says the same few days again and again
 def show_day(day: date, language: Language, *, short: bool = False) -> str:
     """Write a day: 23 November 2026; short: 23 Nov 2026."""
     return format_date(day, "d MMM y" if short else "d MMMM y", locale=LOCALES[language])
@@ -27,7 +29,13 @@ def show_day(day: date, language: Language, *, short: bool = False) -> str:
 
 def show_hour(instant: datetime, language: Language, zone: tzinfo) -> str:
     """Write the time of day: 10:00, in French 10 h 00."""
-    return format_datetime(instant.astimezone(zone), _HOURS[language], locale=LOCALES[language])
+    local = instant.astimezone(zone)
+    return _hour(time(local.hour, local.minute), language)
+
+
+@lru_cache(maxsize=4096)  # there are 1,440 minutes
+def _hour(local: time, language: Language) -> str:
+    return format_time(local, _HOURS[language], locale=LOCALES[language])
 
 
 def show_instant(instant: datetime, language: Language, zone: tzinfo) -> str:
