@@ -351,12 +351,14 @@ async def explain(connection: Connection, group: str, stated: Stated) -> Explain
     )
 
 
-def _read_through(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each table that a plan reads as a whole."""
-    if node["Node Type"] == "Seq Scan":
+def _read_through(node: Mapping[str, Any], *, limited: bool = False) -> Iterator[str]:
+    """Yield each table that a plan reads as a whole: row by row, or along an index without a condition on it (``limited``: only its first rows)."""
+    kind = node["Node Type"]
+    limited = limited or kind == "Limit"
+    if kind == "Seq Scan" or (kind in {"Index Scan", "Index Only Scan"} and "Index Cond" not in node and not limited):
         yield str(node["Relation Name"])
     for child in node.get("Plans", ()):
-        yield from _read_through(child)
+        yield from _read_through(child, limited=limited)
 
 
 def _tree(node: Mapping[str, Any], depth: int = 0) -> Iterator[str]:

@@ -21,7 +21,9 @@ from ecluse.disclosure.door import GATHER
 from ecluse.disclosure.plan import OPENINGS
 from ecluse.disclosure.store import DUE, NOTE
 from ecluse.disclosure.terms import _CONTRACTS, _HOLDS, _TEXTS
+from ecluse.identity.accounts import PURGE as PURGE_PEOPLE
 from ecluse.identity.service import _STANDING
+from ecluse.identity.store import RESOLVE
 from ecluse.ledger.erase import _LOGS, SEAL_ERASURE, SLICE
 from ecluse.ledger.erase import PLAN as PLAN_ERASURE
 from ecluse.ledger.store import CONTROL, HEAD, SEAL
@@ -147,6 +149,12 @@ OUTCOMES: Final = (
            text="select ecluse.purge_outcomes()", plan=FUNCTION),
 )  # fmt: skip
 
+PEOPLE: Final = (
+    _app("resolve", "each page", "whose browser it is, and whether they are still signed in", RESOLVE, WRITE),
+    Stated(name="purge people", when="each ten minutes", role="ecluse_jobs", purpose="what has served its time goes", text=PURGE_PEOPLE,
+           plan=FUNCTION),
+)  # fmt: skip
+
 USAGE: Final = (
     Stated(name="plan a look", when="/v1/usage", role="ecluse_usage", purpose="how many lines a person's record has", text=PLAN, plan=FUNCTION),
     Stated(name="seal a look", when="/v1/usage", role="ecluse_usage", purpose="who looks at whose record, in the ledger before a line leaves",
@@ -254,6 +262,7 @@ def all_statements() -> dict[str, tuple[Stated, ...]]:
         "The door": THE_DOOR,
         "The configuration that decisions read": CONFIGURATION,
         "Reading and signing in": READING,
+        "People who sign in": PEOPLE,
         "Outcomes and their delivery": OUTCOMES,
         "Who saw my data, and the counts of a day": USAGE,
         "Forgetting": ERASURE,
