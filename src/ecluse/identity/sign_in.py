@@ -206,7 +206,7 @@ async def finish_sign_in(
         await _revoke_left(pool, log_id, agent)
     started_at, ends_at = begun["started_at"], begun["ends_at"]
     signed = _signed({**dict(row), "id": sign_in, "thumbprint": key.thumbprint if key is not None else None,
-                      "started_at": started_at, "ends_at": ends_at, "stepped_up_at": started_at})  # fmt: skip
+                      "started_at": started_at, "ends_at": ends_at, "stepped_up_at": started_at, "fresh": True})  # fmt: skip
     return Entered(cookie=secret, signed=signed)
 
 
@@ -244,7 +244,7 @@ async def resolve(connection: Connection | Pool, cookie: str, *, seen: bool = Tr
     ``seen``: it is the person's own doing, and counts against idleness; a stream that only looks whether they are still there says False.
     """
     digest = _digest(cookie)
-    row = await connection.fetchrow(store.RESOLVE, digest, IDLE, seen) if digest is not None else None
+    row = await connection.fetchrow(store.RESOLVE, digest, IDLE, seen, FRESH) if digest is not None else None
     return _signed(dict(row)) if row is not None else None
 
 
@@ -284,6 +284,7 @@ def _signed(row: Mapping[str, object]) -> Signed:
             "started_at": row["started_at"],
             "ends_at": row["ends_at"],
             "stepped_up_at": row["stepped_up_at"],
+            "fresh": row["fresh"],
         },
         Signed,
     )

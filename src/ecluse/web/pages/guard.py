@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecluse import clock
 from ecluse.db import LOST, DatabaseUnavailable
 from ecluse.identity.people import MAY, Act, Signed
 from ecluse.identity.sign_in import FRESH, resolve
@@ -34,7 +33,7 @@ async def officer(
         raise SignInNeeded
     if not signed.roles & MAY[act]:
         raise NotAllowed(act)
-    if stepped_up and clock.now() - signed.stepped_up_at >= FRESH:
+    if stepped_up and not signed.fresh:
         raise StepUpNeeded(back)
     return signed
 
