@@ -481,7 +481,7 @@ async def test_accounts_when_listed_then_with_what_waits(agency: Agency) -> None
 async def test_accounts_when_their_time_is_over_then_names_go_and_accounts_stay(agency: Agency) -> None:
     """A year after it was closed an account has no name, after six months nobody's sign-in is known, and fsck misses nothing."""
     async with working(agency) as office:
-        person = await office.officer()
+        person = await office.officer(Role.READER)
         entered = await office.enter(await office.enrolled(person))
         await office.close(person)
         await agency.set_clock_offset(agency.offset + timedelta(days=370))

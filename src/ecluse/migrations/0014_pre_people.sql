@@ -181,7 +181,8 @@ begin
       insert into ecluse.officer (id, name, name_salt, roles, added_at)
       values (v_id, p_body ->> 'name', decode(p_body ->> 'salt', 'hex'), array(select jsonb_array_elements_text(p_body -> 'roles')), t);
     when 'officer:close' then
-      if not exists (select from ecluse.officer o where o.id <> v_id and o.closed_at is null and 'administrator' = any(o.roles)) then
+      if exists (select from ecluse.officer o where o.id = v_id and 'administrator' = any(o.roles))
+         and not exists (select from ecluse.officer o where o.id <> v_id and o.closed_at is null and 'administrator' = any(o.roles)) then
         raise exception 'the last administrator stays' using errcode = 'no_data_found', constraint = 'officer_last';
       end if;
       update ecluse.officer o set closed_at = t where o.id = v_id and o.closed_at is null;

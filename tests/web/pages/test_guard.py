@@ -96,7 +96,7 @@ async def test_pages_when_signed_out_then_the_old_cookie_opens_nothing_and_nothi
 
 async def test_sign_in_when_the_officer_is_closed_then_the_next_request_and_the_open_stream_end(agency: Agency) -> None:
     """Closing an officer ends pages at the next request, and a stream that is open within seconds, by its own event."""
-    officer = await sign_in_officer(agency)
+    officer = await sign_in_officer(agency, {Role.READER})
     async with listening(officer) as answer:
         lines = answer.aiter_lines()
         async with asyncio.timeout(20):
