@@ -57,6 +57,7 @@ _ALSO: Final = (
     "/sign-in/again",
     "/console/exposure/figures",
     "/console/counters",
+    "/console/schedule/draft",
     "/favicon.ico",
 )
 _SKIPPED: Final = ("/live", "/assets/")
@@ -142,6 +143,7 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
         await connection.close()
     person = await _seen_often(bench, agency)
     browsers = [await _signed(bench.installation.settings.pages, secret) for secret in (own, desk)]
+    await _ask_for(browsers[0], list(agency.agents)[-1], person)
     visits = [cookie for client, key in portals for cookie in await _visits(bench, client, key, person)]
     browsers.append(
         Browser(origin=bench.installation.settings.pages, language="fr", cookies={"__Host-ecluse-my-data": visits.pop()})
@@ -149,7 +151,7 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
     await asyncio.sleep(2)  # until a checkpoint covers what was sealed
     found: dict[str, Target] = {}
     for browser in browsers:
-        await _walk(browser, found, bench.installation.settings.port, next(iter(agency.agents)))
+        await _walk(browser, found, bench.installation.settings.port, list(agency.agents))
     return sorted(found.values(), key=lambda target: target.route), visits, person
 
 
@@ -183,11 +185,29 @@ async def _furnish(bench: Bench, connection: Connection, agency: Agency) -> None
         connection, log_id=LOG_ID, processor=processor, source=Source.AUDIT, severity=Severity.LOW, title="A finding of the bench",
         due_on=today + timedelta(days=30), actor=ACTOR, timezone=zone,
     )  # fmt: skip
+    await open_finding(  # overdue: a gate that is frozen, for whoever asks for an override
+        connection, log_id=LOG_ID, processor=list(agency.agents)[-1], source=Source.AUDIT, severity=Severity.CRITICAL, title="Overdue",
+        due_on=today - timedelta(days=1), actor=ACTOR, timezone=zone,
+    )  # fmt: skip
     said = Submission(
         processor=processor, kind="pentest", title="A report", issuer="Bench", reviewed_on=today - timedelta(days=5)
     )
     vault = Vault(bench.installation.versioned(EVIDENCE_KEY))
     await submit(connection, vault, said, b"A report of the bench.\n", actor=ACTOR, attributes=attributes, timezone=zone)
+
+
+async def _ask_for(officer: Browser, processor: str, person: int) -> None:
+    """Ask for what waits for somebody else: a look-up, an override, a questionnaire's answers; and upload a schedule that is not applied."""
+    base = f"/console/processors/{processor}"
+    await officer.post("/console/look-up", {"person": str(person), "purpose": "A complaint that the bench invented."})
+    reasons = re.findall(r'name="reasons" value="([^"]+)"', (await officer.get(f"{base}/overrides/new")).text)
+    await officer.post(
+        f"{base}/overrides", {"reasons": reasons[0] if reasons else "", "hours": "2", "why": "A reason of the bench."}
+    )
+    await officer.post(f"{base}/questionnaires", {"language": "fr", "days": "5"})
+    await officer.post(
+        "/console/schedule/check", {"mode": "delta"}, files={"file": ("plan.csv", b"source,session_ref\nbench,1\n", "text/csv")}
+    )
 
 
 async def _seen_often(bench: Bench, agency: Agency) -> int:
@@ -224,10 +244,16 @@ async def _visits(bench: Bench, client: str, key: ECKey, person: int) -> list[st
     return cookies
 
 
-async def _walk(browser: Browser, found: dict[str, Target], port: int, processor: str) -> None:
+async def _walk(browser: Browser, found: dict[str, Target], port: int, processors: list[str]) -> None:
     """Follow the links of pages, and keep the first address of each route that opens."""
     routes, seen = _routes(), set[str]()
-    left = [f"/console/decisions?processor={processor}", *_STARTS, *_ALSO]  # decisions are shown to who searches for them
+    # decisions are shown to who searches for them; an override is asked for where a gate is frozen
+    left = [
+        f"/console/decisions?processor={processors[0]}",
+        f"/console/processors/{processors[-1]}/overrides/new",
+        *_STARTS,
+        *_ALSO,
+    ]
     while left:
         path = left.pop(0).replace("&amp;", "&")
         route = _route_of(path, routes)
