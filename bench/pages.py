@@ -57,7 +57,6 @@ _ALSO: Final = (
     "/sign-in/again",
     "/console/exposure/figures",
     "/console/counters",
-    "/console/schedule/draft",
     "/favicon.ico",
 )
 _SKIPPED: Final = ("/live", "/assets/")
@@ -197,7 +196,7 @@ async def _furnish(bench: Bench, connection: Connection, agency: Agency) -> None
 
 
 async def _ask_for(officer: Browser, processor: str, person: int) -> None:
-    """Ask for what waits for somebody else: a look-up, an override, a questionnaire's answers; and upload a schedule that is not applied."""
+    """Ask for what waits for somebody else: a look-up, an override, a questionnaire's answers."""
     base = f"/console/processors/{processor}"
     await officer.post("/console/look-up", {"person": str(person), "purpose": "A complaint that the bench invented."})
     reasons = re.findall(r'name="reasons" value="([^"]+)"', (await officer.get(f"{base}/overrides/new")).text)
@@ -205,9 +204,6 @@ async def _ask_for(officer: Browser, processor: str, person: int) -> None:
         f"{base}/overrides", {"reasons": reasons[0] if reasons else "", "hours": "2", "why": "A reason of the bench."}
     )
     await officer.post(f"{base}/questionnaires", {"language": "fr", "days": "5"})
-    await officer.post(
-        "/console/schedule/check", {"mode": "delta"}, files={"file": ("plan.csv", b"source,session_ref\nbench,1\n", "text/csv")}
-    )
 
 
 async def _seen_often(bench: Bench, agency: Agency) -> int:
