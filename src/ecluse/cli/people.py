@@ -11,6 +11,8 @@ from ecluse.cli.options import Dir, Json, Yes, flag
 from ecluse.cli.screen import Screen, counted, local_time
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from ecluse.db import Connection
     from ecluse.identity.accounts import AgentAccount, Invitation, Officer, Pending
     from ecluse.settings import Installation
@@ -214,7 +216,8 @@ def _row(person: Officer | AgentAccount, keys: list[Any]) -> dict[str, Any]:
     }
 
 
-def _waits(pending: Pending | None, zone: Any) -> str:  # noqa: ANN401 - a zone
+def _waits(pending: Pending | None, zone: tzinfo) -> str:
+    """Say what somebody waits for, if anything."""
     if pending is None:
         return ""
     what = "recovery" if pending.kind.value == "recover" else "first passkey"
