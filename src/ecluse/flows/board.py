@@ -1,14 +1,14 @@
 """Flows of everybody, counted beside the requests that show them: a page never waits for a count that takes seconds.
 
-One count at a time and process; what was counted last is shown meanwhile, with its instant. A count that took long is made the more seldom: at most a
-twentieth of the time is spent on it. Nothing here decides anything, and nobody is in it.
+One count at a time and process, begun when somebody looks; where it takes long, what was counted last is shown meanwhile, with its instant. A count that
+took long is made the more seldom: at most a twentieth of the time is spent on it. Nothing here decides anything, and nobody is in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,12 @@ from ecluse.register import RegisterMap
 
 log: Final = structlog.get_logger("ecluse.flows")
 
-FRESH: Final = timedelta(seconds=60)
-"""How long a count is not made again."""
 SHARE: Final = 20
-"""A count that took a second is not made again for so many."""
+"""A count that took a second is not made again for so many: a small agency's, that takes 10 ms, is made anew for nearly every look."""
+FIRST: Final = 2.0
+"""Seconds that a page waits for the first count, there being nothing to show."""
+AGAIN: Final = 0.025
+"""Seconds that it waits for a newer one."""
 DRAWN: Final = 12
 """Processors that a map shows at most."""
 
@@ -60,12 +62,12 @@ class Counting:
         """Return the contracts that are remembered for this register."""
         return self._parsed
 
-    async def read(self, pool: Pool, patience: float = 2.0) -> Board | None:
-        """Return the last count, and see that a newer one is under way where it is old. None: the first is not done within ``patience`` seconds."""
+    async def read(self, pool: Pool) -> Board | None:
+        """Return the newest count that is there within `FIRST` or `AGAIN` seconds, and see that one is under way where it is old. None: none is done yet."""
         if self._task is None and (self._due is None or self._now() >= self._due):
             self._task = asyncio.create_task(self._count(pool))
-        if self._board is None and self._task is not None:
-            await asyncio.wait({self._task}, timeout=patience)
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=FIRST if self._board is None else AGAIN)
         return self._board
 
     async def _count(self, pool: Pool) -> None:
@@ -81,7 +83,7 @@ class Counting:
             log.error("flows:count:bug", **describe(bug))  # noqa: TRY400 - a trace would print the driver's text
         finally:
             ended = self._now()
-            self._due, self._task = ended + max(FRESH, (ended - began) * SHARE), None
+            self._due, self._task = ended + (ended - began) * SHARE, None
 
     def _draw(self, facts: Facts) -> Board:
         """Compare and draw: arithmetic that others would wait for at a thousand processors, so in a thread."""
