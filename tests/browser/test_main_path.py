@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from ecluse.identity.people import Role
 from tests.agency import Agency, Meeting, Party
 from tests.browser.look import looked_at
 from tests.browser.people import agent, officer, officer_link, sign_in
 from tests.browser.somebody import Somebody, somebody
+from tests.e2e.desk import at_work, code_of
 from tests.invented import MARK
 
 pytestmark = [pytest.mark.web, pytest.mark.asyncio(loop_scope="module")]
@@ -376,3 +378,39 @@ async def test_person_when_looked_up_then_by_two_officers(agency: Agency, browse
         assert await looked_at(ana) == []
         assert f"{MARK}nom" not in await ana.html()
         assert not any("ofii" in request.url for each in (ana, bruno) for request in each.asked)
+
+
+# ── verify here ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_decision_when_verified_here_then_each_lie_is_found(agency: Agency, browser: Browser) -> None:
+    """The browser folds the entry from what anybody may download; it says which of the three steps fails where the page, the tree or the checkpoint lies."""
+    async with at_work(agency, [34]) as desk:
+        assert code_of(await desk.disclose(34)) == "ok"
+    await asyncio.sleep(2)  # a checkpoint covers the entry
+    async with officer(browser, agency.installation, Role.DPO, language=ENGLISH) as dpo:
+        await dpo.open(f"/console/decisions?processor={desk.party.name}")
+        await dpo.page.locator('main a[href^="/console/decisions/"]').first.click()
+        page = dpo.page
+
+        async def verified() -> list[str | None]:
+            async with page.expect_response("**/checkpoint"):
+                await page.get_by_role("button", name="Verify now").click()
+            await expect(page.locator('[data-step="signed"]')).not_to_have_attribute("data-state", "wait")
+            return [await page.locator(f'[data-step="{step}"]').get_attribute("data-state") for step in ("leaf", "tree", "signed")]
+
+        assert await verified() == ["ok", "ok", "ok"]
+        assert await looked_at(dpo) == []
+        value = page.locator('[data-field="processor"] [data-value]')
+        await value.evaluate("field => { field.textContent = JSON.stringify('somebody-else'); }")
+        assert await verified() == ["bad", "ok", "ok"]
+        await page.reload()
+        await page.locator("[data-verify]").evaluate("place => { place.dataset.leaf = place.dataset.leaf.replace(/[0-9a-f]{4}/, '0000'); }")
+        assert await verified() == ["bad", "bad", "ok"]
+        await page.reload()
+
+        async def forge(route: Route) -> None:
+            answer = await route.fetch()
+            note, _, signatures = (await answer.text()).partition("\n\n")
+            await route.fulfill(response=answer, body=f"{note}\nanother line\n\n{signatures}")
+
+        await page.route("**/checkpoint", forge)
+        assert await verified() == ["ok", "ok", "bad"]

@@ -184,7 +184,7 @@ async def prove_lines(connection: Connection, entries: Sequence[Entry]) -> dict[
         covered = [entry for entry in entries if entry.log_id == log_id and entry.index < head.size]
         try:
             plans = [plan_inclusion(entry.index, head.size) for entry in covered]
-            nodes = [node for plan in plans for node in nodes_of(plan)]
+            nodes = nodes_of(tuple(group for plan in plans for group in plan))  # neighbours share most: each once
             found = read_nodes(nodes, await read_tiles(connection, log_id, tiles_with(nodes)))
         except (NotPublished, RangeRefused):
             continue  # tiles that have to be rebuilt first: the lines come without, and with it next time

@@ -1,5 +1,7 @@
 // The person's own page: takes the link's secret out of the address, checks proofs where they are shown, and says in time that the page will close.
-"use strict";
+
+import { checkProof } from "./proof.js";
+
 (() => {
   // ── the way in: what stands behind the # goes to the server in a form, and is gone from the address and the history before ──
   const form = document.getElementById("enter");
@@ -53,7 +55,7 @@
       return;
     }
     try {
-      const found = await window.ecluseVerify(text, words.keys.split(" ").filter(Boolean));
+      const found = await checkProof(text, words.keys.split(" ").filter(Boolean));
       const number = new Intl.NumberFormat(document.documentElement.lang);
       const signed = found.signed ? words.signed : words.unsigned;
       say(place, found.signed ? "ok" : "info", [
@@ -63,7 +65,7 @@
       say(place, "bad", [words.bad]);
     }
   };
-  if (words && window.ecluseVerify && window.crypto?.subtle) {
+  if (words && window.crypto?.subtle) {
     for (const button of document.querySelectorAll("[data-check]")) {
       button.hidden = false;
       button.addEventListener("click", () => check(button));
