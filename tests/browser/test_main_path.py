@@ -395,7 +395,9 @@ async def test_decision_when_verified_here_then_each_lie_is_found(agency: Agency
             async with page.expect_response("**/checkpoint"):
                 await page.get_by_role("button", name="Verify now").click()
             await expect(page.locator('[data-step="signed"]')).not_to_have_attribute("data-state", "wait")
-            return [await page.locator(f'[data-step="{step}"]').get_attribute("data-state") for step in ("leaf", "tree", "signed")]
+            return [
+                await page.locator(f'[data-step="{step}"]').get_attribute("data-state") for step in ("leaf", "tree", "signed")
+            ]
 
         assert await verified() == ["ok", "ok", "ok"]
         assert await looked_at(dpo) == []
@@ -403,7 +405,9 @@ async def test_decision_when_verified_here_then_each_lie_is_found(agency: Agency
         await value.evaluate("field => { field.textContent = JSON.stringify('somebody-else'); }")
         assert await verified() == ["bad", "ok", "ok"]
         await page.reload()
-        await page.locator("[data-verify]").evaluate("place => { place.dataset.leaf = place.dataset.leaf.replace(/[0-9a-f]{4}/, '0000'); }")
+        await page.locator("[data-verify]").evaluate(
+            "place => { place.dataset.leaf = place.dataset.leaf.replace(/[0-9a-f]{4}/, '0000'); }"
+        )
         assert await verified() == ["bad", "bad", "ok"]
         await page.reload()
 
