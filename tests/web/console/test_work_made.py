@@ -34,6 +34,8 @@ from ecluse.web.console import (
     flows,
     look_up,
     schedule,
+    schedule_files,
+    schedule_imports,
     schedule_words,
     walk_in,
     what_if,
@@ -97,7 +99,7 @@ ACCOUNT: Final = accounts.officer_row(
     ANA,
     EN,
 )
-ROW: Final = schedule.import_row(
+ROW: Final = schedule_imports.import_row(
     {"id": "imp_x", "source": "plan", "row_count": 2, "actor": OFF, "mode": "delta", "started_at": AT, "applied_at": AT}, WHO, EN  # type: ignore[arg-type]
 )  # fmt: skip
 SESSION: Final = schedule.session_row(
@@ -137,13 +139,13 @@ PAGES: Final[dict[str, msgspec.Struct]] = {
         day=AT.date(), days=(schedule.DayCount(day=AT.date(), sessions=1, more=False),), processor="", processors=(("lyon", "Lyon"),), rows=(SESSION,),
         older=None, waiting=(), may=True, draft=False, most=9, faults={},
     ),
-    "work_refused": schedule.RefusedPage(sha256="a" * 64, found=schedule.found_rows(FOUND, EN), nothing=True),
-    "work_draft": schedule.DraftPage(
-        name="x.csv", sha256="a" * 64, source="plan", mode="m", counts=(("new places", 1),), warnings=schedule.found_rows(FOUND, EN),
-        excess=schedule.found_rows(FOUND, EN), confirm=3, expires_at=LATER, faults={},
+    "work_refused": schedule_files.RefusedPage(sha256="a" * 64, found=schedule_files.found_rows(FOUND, EN), nothing=True),
+    "work_draft": schedule_files.DraftPage(
+        name="x.csv", sha256="a" * 64, source="plan", mode="m", counts=(("new places", 1),), warnings=schedule_files.found_rows(FOUND, EN),
+        excess=schedule_files.found_rows(FOUND, EN), confirm=3, expires_at=LATER, faults={},
     ),
-    "work_imports": schedule.ImportsPage(rows=(ROW,), older=None),
-    "work_import": schedule.ImportPage(row=ROW, index=1, counts=(), approved_by="", digest=""),
+    "work_imports": schedule_imports.ImportsPage(rows=(ROW,), older=None),
+    "work_import": schedule_imports.ImportPage(row=ROW, index=1, counts=(), approved_by="", digest=""),
     "work_walk_in": walk_in.WalkInPage(digits=8, session=None, register="ofii:", found=None, faults={}),
     "work_decisions": decisions.DecisionsPage(
         q="", processor="", processors=(), since="", until="", rows=(), searched=False, fault="", older=None, undetermined=False

@@ -1,10 +1,15 @@
-"""What a schedule file is refused for, and the mends: the sentences of `ecluse.schedule`, marked for translation. A test holds the two together."""
+"""What a schedule file is refused for, and the mends: the sentences of `ecluse.schedule`, marked for translation. A test holds the two together. Pure."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ecluse.web.pages.language import N_
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ecluse.web.pages.language import Tongue
 
 SENTENCES: Final = (
     N_("the session has more places than the contract allows"),
@@ -151,3 +156,10 @@ MODES: Final = {
     "substitution": N_("other agents, by hand"),
 }
 """How a file is read."""
+
+
+def say_counts(counts: Mapping[str, object], tongue: Tongue) -> tuple[tuple[str, int], ...]:
+    """Name the figures of a report; those that are nought are left out."""
+    return tuple(
+        (tongue.find(text), value) for name, text in COUNTS.items() if isinstance(value := counts.get(name), int) and value
+    )

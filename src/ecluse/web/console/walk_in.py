@@ -19,7 +19,7 @@ from ecluse.schedule.service import walk_in
 from ecluse.schedule.spoken import DIGITS, WalkIn, find_walk_in
 from ecluse.web.console.act import done
 from ecluse.web.console.look_up import reference_of
-from ecluse.web.console.schedule import Found, book_of, found_rows, sender_of
+from ecluse.web.console.schedule_files import Found, book_of, found_rows, sender_of
 from ecluse.web.console.state import acting
 from ecluse.web.gateway import Gateway, HttpRequest, Served
 from ecluse.web.pages.frame import N_, Room, form, page, tongue_of
