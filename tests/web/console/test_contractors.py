@@ -24,7 +24,6 @@ from tests.agency import Agency, Party, founded
 from tests.e2e.desk import UNKNOWN, at_work, code_of
 from tests.e2e.outsider import Outsider
 from tests.signed import Browser, sign_in_officer
-from tests.web.pages.contexts import in_process, statements
 
 pytestmark = [pytest.mark.db, pytest.mark.web]
 
@@ -201,31 +200,6 @@ async def _as_owner(agency: Agency, statement_: str, *values: object) -> None:
     async with agency.administered("ledger") as admin, admin.transaction():
         await admin.execute("set local session_replication_role = replica")
         await admin.execute(statement_, *values)
-
-
-async def test_pages_when_there_are_many_then_the_same_number_of_statements(agency: Agency) -> None:
-    """A page asks the database as often for many processors, documents and findings as for one."""
-    party, ids = await furnished(agency)
-    paths = [path for path in seen_paths(party, ids) if "exposure" not in path]
-    async with in_process(agency) as (gateway, client):
-        dpo = await sign_in_officer(agency, {Role.DPO}, transport=client._transport)
-        assert gateway.reader is not None
-        counts = []
-        for _ in range(2):
-            found = {}
-            for path in paths:
-                await dpo.get(path)  # once, so that what is read once a control entry is read
-                with statements() as seen:
-                    assert (await dpo.get(path)).status_code == 200
-                found[path] = len(seen)
-            counts.append(found)
-            for _ in range(3):
-                await furnished(agency)
-            for _ in range(4):
-                await governed.hand_in(agency.installation, party.name, reviewed_on=TODAY)
-                await governed.find(agency.installation, party.name, TODAY + timedelta(days=3))
-    assert counts[0] == counts[1]
-    assert max(counts[0].values()) <= 20
 
 
 async def test_statements_when_planned_then_each_of_what_waits_is_found_by_an_index(agency: Agency) -> None:

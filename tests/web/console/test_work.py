@@ -31,7 +31,6 @@ from tests.e2e.desk import at_work
 from tests.invented import ABSENT, contract_text, register_toml
 from tests.signed import Browser, sign_in_officer
 from tests.usage.portal import portal_of, record_of
-from tests.web.pages.contexts import in_process, statements
 
 pytestmark = pytest.mark.web
 
@@ -461,36 +460,7 @@ async def test_accounts_when_kept_then_links_once_recovery_by_two_and_sign_ins_e
     assert (await one.get(f"/console/accounts/{new_id('off')}")).status_code == 404
 
 
-# ── how much is asked ────────────────────────────────────────────────────────────────────────────────────────────────────────
-COUNTED: Final = (
-    "/console/schedule", "/console/schedule/imports", "/console/decisions?undetermined=true", "/console/look-up", "/console/emergency", "/console/accounts",
-)  # fmt: skip
-
-
-async def test_pages_when_there_is_more_then_no_more_statements(agency: Agency) -> None:
-    """A page asks the database the same number of times for few rows and for many."""
-    browser = await sign_in_officer(agency, roles=set(Role))
-    async with in_process(agency) as (_, client):
-        inside = Browser(origin=agency.public_url, cookies=browser.cookies, transport=client._transport)
-
-        async def asked() -> dict[str, int]:
-            counted = {}
-            for path in COUNTED:
-                await inside.get(path)  # what is read once a control entry is read now
-                with statements() as seen:
-                    assert (await inside.get(path)).status_code == 200
-                counted[path] = len(seen)
-            return counted
-
-        few = await asked()
-        async with at_work(agency, list(range(200, 212))):
-            for n in range(4):
-                await browser.post("/console/look-up", {"person": str(200 + n), "purpose": WHY})
-                await sign_in_officer(agency, roles={Role.READER})
-            many = await asked()
-    assert few == many
-
-
+# ── how it is asked ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 PLANS: Final = {
     "sessions_all": "session_starts_ix",
     "sessions_of": "session_(processor|starts)_ix",
