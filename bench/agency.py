@@ -38,7 +38,7 @@ CAPACITY: Final = 30
 SITES: Final = 4
 ROOMS: Final = 60
 ATTRIBUTES: Final = ("birth_date", "family_name", "given_name", "phone", "preferred_language")
-VERSION: Final = b"1"
+VERSION: Final = b"2"
 """Of what this module makes: an agency of another version is made anew."""
 ACTOR: Final = "cli:bench"
 LOG_ID: Final = 1
@@ -80,6 +80,9 @@ given_name = "full"
 birth_date = "year"
 preferred_language = "full"
 phone = "full"
+[purpose.sheet]
+family_name = "full"
+given_name = "initial"
 """
 _SITE: Final = '[[site]]\nid = "site-{number}"\ntimezone = "Europe/Paris"\nrooms = {rooms}\nmax_sessions_per_day = 100000\n'
 

@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey
 from litestar.routes import HTTPRoute
 
 from bench import processes
-from bench.agency import ACTOR, LOG_ID, Agency, ensure_agency
+from bench.agency import ACTOR, CAPACITY, LOG_ID, Agency, ensure_agency, schedule_file
 from bench.calls import gate_requests
 from bench.run import GATE, Bench, opened
 from ecluse import clock, install
@@ -60,6 +60,7 @@ _ALSO: Final = (
     "/favicon.ico",
 )
 _SKIPPED: Final = ("/live", "/assets/")
+_GOOD: Final = {200, 204}
 _LINK: Final = re.compile(r'(?:href|hx-get)="(/[^"#]*)')
 _OWN: Final = re.compile(r"/(console|desk|my-data|sign-in|enrol)\b")
 
@@ -142,7 +143,8 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
         await connection.close()
     person = await _seen_often(bench, agency)
     browsers = [await _signed(bench.installation.settings.pages, secret) for secret in (own, desk)]
-    await _ask_for(browsers[0], list(agency.agents)[-1], person)
+    await _ask_for(browsers[0], agency, person)
+    also = await _serve(browsers[1])
     visits = [cookie for client, key in portals for cookie in await _visits(bench, client, key, person)]
     browsers.append(
         Browser(origin=bench.installation.settings.pages, language="fr", cookies={"__Host-ecluse-my-data": visits.pop()})
@@ -150,7 +152,7 @@ async def _prepare(bench: Bench, agency: Agency) -> tuple[list[Target], list[str
     await asyncio.sleep(2)  # until a checkpoint covers what was sealed
     found: dict[str, Target] = {}
     for browser in browsers:
-        await _walk(browser, found, bench.installation.settings.port, list(agency.agents))
+        await _walk(browser, found, bench.installation.settings.port, [*also, *_also(list(agency.agents))])
     return sorted(found.values(), key=lambda target: target.route), visits, person
 
 
@@ -195,15 +197,36 @@ async def _furnish(bench: Bench, connection: Connection, agency: Agency) -> None
     await submit(connection, vault, said, b"A report of the bench.\n", actor=ACTOR, attributes=attributes, timezone=zone)
 
 
-async def _ask_for(officer: Browser, processor: str, person: int) -> None:
-    """Ask for what waits for somebody else: a look-up, an override, a questionnaire's answers."""
-    base = f"/console/processors/{processor}"
+async def _ask_for(officer: Browser, agency: Agency, person: int) -> None:
+    """Ask for what waits: a look-up, an override, a questionnaire's answers, a session's file that is looked at before it is applied."""
+    base = f"/console/processors/{list(agency.agents)[-1]}"
     await officer.post("/console/look-up", {"person": str(person), "purpose": "A complaint that the bench invented."})
     reasons = re.findall(r'name="reasons" value="([^"]+)"', (await officer.get(f"{base}/overrides/new")).text)
     await officer.post(
         f"{base}/overrides", {"reasons": reasons[0] if reasons else "", "hours": "2", "why": "A reason of the bench."}
     )
     await officer.post(f"{base}/questionnaires", {"language": "fr", "days": "5"})
+    file = schedule_file(range(1, CAPACITY + 1), agency.agents, CAPACITY, clock.now() + timedelta(days=20)).replace(
+        b"bench,", b"draft,"
+    )
+    await officer.post("/console/schedule/check", {"mode": "delta"}, files={"file": ("draft.csv", file, "text/csv")})
+
+
+async def _serve(desk: Browser) -> list[str]:
+    """Show one person at a desk; return what the desk has to ask for then."""
+    session = re.search(r"/desk/sessions/ses_[a-z2-7]+", (await desk.get("/desk")).text)
+    if session is None:
+        raise SystemExit("the agent has no session")
+    root = session[0]
+    place = re.search(r'data-show="(apt_[a-z2-7]+)"', (await desk.get(root)).text)
+    if place is None:
+        raise SystemExit("the session has no place to show")
+    fields = {"dpop": desk.proof("POST", f"{root}/show")}
+    shown = await desk.post(f"{root}/show", {"place": place[1], "fresh": ""}, headers=fields)
+    proof = re.search(r"/desk/proof/dsc_[a-z2-7]+", shown.text)
+    if proof is None:
+        raise SystemExit(f"nobody was shown: {shown.status_code} {shown.text[:300]}")
+    return [proof[0], f"{root}/sheet", f"{root}/standing"]
 
 
 async def _seen_often(bench: Bench, agency: Agency) -> int:
@@ -240,23 +263,22 @@ async def _visits(bench: Bench, client: str, key: ECKey, person: int) -> list[st
     return cookies
 
 
-async def _walk(browser: Browser, found: dict[str, Target], port: int, processors: list[str]) -> None:
-    """Follow the links of pages, and keep the first address of each route that opens."""
+def _also(processors: list[str]) -> list[str]:
+    """List what no link leads to: decisions are shown to who searches for them; an override is asked for where a gate is frozen; parts of pages."""
+    return [f"/console/decisions?processor={processors[0]}", f"/console/processors/{processors[-1]}/overrides/new", *_ALSO]
+
+
+async def _walk(browser: Browser, found: dict[str, Target], port: int, also: list[str]) -> None:
+    """Follow the links of pages, and keep the first address of each route that opens. ``also``: addresses besides."""
     routes, seen = _routes(), set[str]()
-    # decisions are shown to who searches for them; an override is asked for where a gate is frozen
-    left = [
-        f"/console/decisions?processor={processors[0]}",
-        f"/console/processors/{processors[-1]}/overrides/new",
-        *_STARTS,
-        *_ALSO,
-    ]
+    left = [*also, *_STARTS]
     while left:
         path = left.pop(0).replace("&amp;", "&")
         route = _route_of(path, routes)
         if route is None or route in seen or any(word in path for word in _SKIPPED):
             continue
         answer = await browser.get(path)
-        if answer.status_code != 200 or (route in found and route != "/my-data"):
+        if answer.status_code not in _GOOD or (route in found and route != "/my-data"):
             continue
         if route == "/my-data" and "__Host-ecluse-my-data" not in browser.cookies:
             continue
@@ -301,7 +323,7 @@ def _ask(connection: http.client.HTTPConnection, target: Target) -> tuple[float,
         answer = connection.getresponse()
     body = answer.read()
     taken = (time.perf_counter() - began) * 1000
-    if answer.status != 200:
+    if answer.status not in _GOOD:
         raise SystemExit(f"{target.path}: {answer.status}")
     return taken, len(body)
 
