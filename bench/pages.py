@@ -45,7 +45,7 @@ from tests.e2e.outsider import Outsider
 from tests.signed import Browser
 
 ROUNDS: Final = 200
-LINES: Final = 60
+LINES: Final = 500
 """How many lines the person has whose own page is measured."""
 _SEALED: Final = 100  # sealed looks a portal: it may make 120 links a minute
 _WORK_SECONDS: Final = 3.0

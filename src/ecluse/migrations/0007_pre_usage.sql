@@ -97,8 +97,9 @@ declare head ecluse.ledger_head; t timestamptz; f jsonb; d jsonb;
 begin
   select jsonb_object_agg(e.v ->> 0, e.v -> 1) into f from jsonb_array_elements(p_fields::jsonb) e (v);
   d := f -> 'detail';
-  -- an entry says what is done, never anything else
-  if (f ->> 'event' = 'usage:person:shown' and f ->> 'subject' <> '' and f ->> 'client' <> '' and (d ->> 'most')::integer between 1 and 100) is not true then
+  -- an entry says what is done, never anything else; a portal turns pages, a person may take a file away
+  if (f ->> 'event' = 'usage:person:shown' and f ->> 'subject' <> '' and f ->> 'client' <> ''
+      and (d ->> 'most')::integer between 1 and case when p_visit is null then 100 else 3000 end) is not true then
     raise exception 'the entry is not that of a look-up' using errcode = 'invalid_parameter_value';
   end if;
   select * into head from ecluse.ledger_head l where l.log_id = p_log for update;

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -32,20 +32,11 @@ SECRET_BYTES: Final = 32
 IDLE: Final = timedelta(minutes=15)
 """How long a visit lasts without a sign of life; the database says so, pages count it down."""
 LOOKS_PER_MINUTE: Final = 60
-"""How often a visit may look: more than anybody turns pages; a file of everything takes one for each hundred lines."""
+"""How often a visit may look: more than anybody turns pages."""
 PAGE_LINES: Final = 25
-FILE_LINES: Final = 100
-MOST_FILE_LINES: Final = 3000
-"""How many lines one file holds; what is older comes with the next."""
+FILE_LINES: Final = 3000
+"""How many lines one file holds, in one look; what is older comes with the next. The database allows no more."""
 _SECRET_CHARACTERS: Final = 43
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A file's worth of a record. ``before``: where the next file begins; None: there is no more."""
-
-    lines: tuple[Line, ...]
-    places: tuple[tuple[int, int], ...]
-    before: tuple[int, int] | None
 
 
 def new_secret() -> str:
@@ -149,30 +140,6 @@ async def read_line(reading: Reading, visit: Visit, language: Language, place: t
     """Return one line of the visitor's own record; None: there is none there, or it is somebody else's, which is one answer."""
     record = await read_page(reading, visit, language, before=(place[0], place[1] + 1), most=1, prove=True)
     return next((line for line, found in zip(record.lines, record.places, strict=True) if found == place), None)
-
-
-async def read_part(reading: Reading, visit: Visit, language: Language, *, before: tuple[int, int] | None, prove: bool) -> Part:
-    """Read a file's worth of the visitor's own record, each hundred lines sealed before they are read."""
-    lines: list[Line] = []
-    places: list[tuple[int, int]] = []
-    async for record in _walk(reading, visit, language, before, prove=prove):
-        lines += record.lines
-        places += record.places
-        before = record.before
-        if len(lines) >= MOST_FILE_LINES:
-            break
-    return Part(lines=tuple(lines), places=tuple(places), before=before)
-
-
-async def _walk(
-    reading: Reading, visit: Visit, language: Language, before: tuple[int, int] | None, *, prove: bool
-) -> AsyncIterator[Record]:
-    while True:
-        record = await read_page(reading, visit, language, before=before, most=FILE_LINES, prove=prove)
-        yield record
-        before = record.before
-        if before is None:
-            return
 
 
 async def _ask(reading: Reading, visit: Visit, span: Span) -> Asked:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import asyncpg
 import httpx
 import pytest
 
@@ -20,7 +21,7 @@ from ecluse.embedded import EmbeddedPostgres
 from ecluse.register import parse_register
 from ecluse.usage import Rule
 from ecluse.usage.service import defer, release
-from ecluse.usage.visit import LOOKS_PER_MINUTE, PAGE_LINES
+from ecluse.usage.visit import FILE_LINES, LOOKS_PER_MINUTE, PAGE_LINES
 from tests.agency import Agency, founded
 from tests.e2e.desk import Desk, at_work, code_of
 from tests.e2e.outsider import Outsider
@@ -352,6 +353,30 @@ async def test_database_when_a_look_is_not_of_the_visit_then_nothing_is_sealed(a
     assert (words, left, await agency.size()) == (["over", "over"], [], size)
 
 
+@pytest.mark.parametrize(("way", "most"), [("page", FILE_LINES + 1), (None, 101)])
+async def test_look_when_larger_than_a_page_or_a_file_then_refused_by_the_database(
+    agency: Agency, way: str | None, most: int
+) -> None:
+    """A person takes 3,000 lines at once at most, a portal a hundred: whatever the gate would let through."""
+    digest = bytes([most % 256]) * 32
+    async with agency.connected("ecluse_app") as app:
+        await app.execute("select ecluse.spend(1, $1)", digest)
+    async with agency.connected("ecluse_usage") as role:
+        plan = await role.fetchrow(
+            "select * from ecluse.usage_plan(1::smallint, 1, $1, 'ofii:25', null, null, null, null, $2)", digest, most
+        )
+        assert plan is not None
+        detail = {"most": most, "to": plan["at"].isoformat()} | ({"way": way} if way else {})
+        fields = json.dumps(
+            [["event", SHOWN], ["client", "cli_x"], ["subject", "ofii:25"], ["detail", detail], ["count", plan["lines"]]]
+        )
+        with pytest.raises(asyncpg.InvalidParameterValueError, match="not that of a look-up"):
+            await role.fetchval(
+                "select ecluse.usage_seal(1::smallint, $1, $2, 1, $3, 9, '\\x00', $4, '\\x00', $5)",
+                plan["control_seq"], plan["at"], digest, fields, digest if way else None,
+            )  # fmt: skip
+
+
 # ── each look ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_page_when_opened_then_sealed_first_once_and_in_the_persons_own_record(agency: Agency) -> None:
     """Opening the page seals one look that says it was on the person's page; loading it again, in any language, seals none; the portal's answer shows it."""
@@ -458,9 +483,11 @@ async def test_page_when_it_has_few_or_many_lines_then_as_many_statements(agency
             places += re.findall(r'id="l(1-[0-9]+)"', text)
             further = re.search(r'rel="next" href="([^"]+)"', text)
             path = further[1] if further else None
+        since = await agency.size()
         taken = (await browser.get("/my-data/record.json")).json()
+        (sealed,) = await looks(agency, 33, since)
     assert counts[1:] == [(10, 6)] * 2
-    assert (len(places), len(set(places)), len(taken["usages"])) == (301, 301, 301)
+    assert (len(places), len(set(places)), len(taken["usages"]), sealed["count"]) == (301, 301, 301, 301)
 
 
 # ── what is taken away ───────────────────────────────────────────────────────────────────────────────────────────────────────

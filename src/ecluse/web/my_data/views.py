@@ -13,8 +13,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
 from ecluse.usage import Language, Visit, VisitOver
+from ecluse.usage.model import Record
 from ecluse.usage.say import NOTES
-from ecluse.usage.visit import IDLE, Part, keys_of, read_line, read_page, read_part
+from ecluse.usage.visit import FILE_LINES, IDLE, keys_of, read_line, read_page
 from ecluse.web.gateway import Gateway, HttpRequest, Served
 from ecluse.web.my_data.authority import contacts_of
 from ecluse.web.my_data.model import EntryPage, Pages, RecordPage
@@ -128,13 +129,14 @@ async def as_csv(request: HttpRequest, gateway: Served) -> Response[bytes] | Res
     return _file(content, "text/csv; charset=utf-8", f"ecluse-{visit.until_at:%Y-%m-%d}.csv", part)
 
 
-async def _part(request: HttpRequest, gateway: Gateway, *, prove: bool) -> tuple[Visit, Part]:
+async def _part(request: HttpRequest, gateway: Gateway, *, prove: bool) -> tuple[Visit, Record]:
+    """Read a file's worth, sealed as one look."""
     visit = await visitor(request, gateway)
     language = Language(tongue_of(request).language)
-    return visit, await read_part(gateway.reading, visit, language, before=_before(request), prove=prove)
+    return visit, await read_page(gateway.reading, visit, language, before=_before(request), most=FILE_LINES, prove=prove)
 
 
-def _file(content: bytes, media_type: str, name: str, part: Part) -> Response[bytes]:
+def _file(content: bytes, media_type: str, name: str, part: Record) -> Response[bytes]:
     """Answer with a file; where one does not hold everything, the answer says where the next begins."""
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     if part.before is not None:
