@@ -37,9 +37,6 @@ create trigger lookup_once before update on ecluse.lookup for each row
         or new.looks < old.looks)
   execute function ecluse.refuse_change();
 create trigger lookup_keep before truncate on ecluse.lookup for each statement execute function ecluse.refuse_change();
--- costs other openings nothing but a comparison
-create index opening_lookup_ix on ecluse.opening (log_id, index)
-  where event in ('control:lookup:asked', 'control:lookup:approved', 'control:lookup:refused', 'usage:person:consulted');
 
 -- Who may ask, decide and look: an officer whose account is open, and of these roles (the same in ecluse.identity.people, Act.LOOK_UP).
 create function ecluse.may_look_up(p_actor text) returns boolean
@@ -121,12 +118,10 @@ comment on column ecluse.schedule_draft.content is 'person: the file as it was u
 create index schedule_draft_expires_ix on ecluse.schedule_draft (expires_at);
 create index schedule_import_started_ix on ecluse.schedule_import (started_at, id);
 create index session_starts_ix on ecluse.session (starts_at, id) where handed_over_at is null;
-create index opening_applied_ix on ecluse.opening (sealed_at) where event = 'control:schedule:applied';
 
 -- ── what the console searches by ─────────────────────────────────────────────────────────────────────────────────────────────
--- Decisions of one processor in a span of time, newest first; those that could not be made. Rows without a disclosure are not in them.
+-- Decisions of one processor in a span of time, newest first. Rows without a disclosure are not in it.
 create index opening_processor_ix on ecluse.opening (processor_id, sealed_at, index) where disclosure_id is not null and processor_id is not null;
-create index opening_undetermined_ix on ecluse.opening (sealed_at, index) where event = 'disclosure:person:undetermined';
 -- Places of one person: by hash, for nobody asks for persons in an order.
 create index appointment_subject_ix on ecluse.appointment using hash (subject_ref);
 -- What one processor saw of whom in a month: the primary key has the person before the day.

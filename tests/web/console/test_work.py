@@ -466,10 +466,10 @@ PLANS: Final = {
     "sessions_of": "session_(processor|starts)_ix",
     "days": "Index Only Scan|session_starts_ix",
     "imports": "schedule_import_started_ix",
-    "applied_entry": r"opening_\w*sealed_at_idx|opening_applied_ix",
+    "applied_entry": "event_sealed_at_index_idx|opening_rare_ix",
     "decision_by_name": "disclosure",
     "decisions_of": "processor_id_sealed_at|opening_processor_ix",
-    "undetermined": "sealed_at",
+    "undetermined": "event_sealed_at_index_idx|opening_rare_ix",
     "decisions_by_handle": "appointment_pk",
 }
 """Each statement, and what its plan names."""
