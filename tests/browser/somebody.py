@@ -83,6 +83,11 @@ class Somebody:
         assert answer is not None
         return answer
 
+    async def uses_passkey(self, *, willing: bool) -> None:
+        """Say whether this person touches the reader when the browser asks."""
+        said = {"authenticatorId": self.authenticator, "isUserVerified": willing}
+        await self.cdp.send("WebAuthn.setUserVerified", said)
+
     async def text(self) -> str:
         """Return what the page shows, blanks made one."""
         return " ".join((await self.page.locator("body").inner_text()).split())

@@ -228,20 +228,60 @@ async def test_processor_when_suspended_then_the_open_desk_closes_within_two_sec
         assert trainer.path.startswith("/sign-in")
 
 
+async def test_person_when_only_her_place_is_called_off_then_she_goes_from_the_screen(agency: Agency, browser: Browser) -> None:
+    """Another place called off leaves the screen as it is; her own takes her from it, with words; no handle is in an address."""
+    desk = await furnish(agency, [36, 37])
+    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
+        trainer.may_be_refused.add(403)
+        await trainer.open(desk.path)
+        await show(trainer, desk, 36)
+        async with trainer.page.expect_response("**/standing?*"):
+            await agency.schedule(desk.meeting, cancelled=[37])
+        await expect(trainer.page.locator("[data-person]")).to_be_visible()
+        await agency.schedule(desk.meeting, cancelled=[36, 37])
+        await expect(trainer.page.locator("[data-person]")).to_have_count(0)
+        await expect(trainer.page.locator("[data-refused]")).to_be_visible()
+        assert f"{MARK}nom" not in await trainer.html()
+        assert not [request.url for request in trainer.asked if desk.handles[36] in request.url]
+
+
 GONE: Final = """() => { const look = () => {
 if (!document.querySelector('[data-person]')) { window.gone = performance.timeOrigin + performance.now(); watch.disconnect(); } };
 const watch = new MutationObserver(look); watch.observe(document.body, {childList: true, subtree: true}); }"""
 
 
+LONG_AGO: Final = "update ecluse.sign_in set stepped_up_at = stepped_up_at - interval '1 hour' where officer_id is not null"
+
+
 async def test_act_when_it_weighs_then_the_passkey_once_more(agency: Agency, browser: Browser) -> None:
-    """Long after the passkey a suspension asks for it again, does nothing until then, and comes back to its form."""
+    """Long after the passkey a suspension asks for it where the form stands: refused, nothing is sent and nothing that was typed is lost; given, it is sent."""
     desk = await furnish(agency, [31])
     async with officer(browser, agency.installation, Role.DPO, language=ENGLISH) as dpo:
-        dpo.may_be_refused.add(401)
-        await agency.execute(
-            "update ecluse.sign_in set stepped_up_at = stepped_up_at - interval '1 hour' where officer_id is not null"
-        )
+        await agency.execute(LONG_AGO)
         await dpo.open(f"/console/holds/new/processor/{desk.party.name}")
+        why, send = dpo.page.get_by_label("Why"), dpo.page.get_by_role("button", name="Suspend it now")
+        await why.fill("a stolen laptop")
+        await dpo.uses_passkey(willing=False)
+        await send.click()
+        await expect(dpo.page.get_by_role("alert")).to_contain_text("Nothing was sent")
+        await expect(why).to_have_value("a stolen laptop")
+        assert await looked_at(dpo) == []
+        assert await agency.fetch("select 1 from ecluse.hold where scope_id = $1", desk.party.name) == []
+        await dpo.uses_passkey(willing=True)
+        await send.click()
+        await expect(dpo.page.locator("main h1")).to_have_text("Suspensions")
+        await expect(dpo.page.locator(".notice:visible")).to_be_visible()
+    (hold,) = await agency.fetch("select reason from ecluse.hold where scope_id = $1", desk.party.name)
+    assert hold["reason"] == "a stolen laptop"
+
+
+async def test_act_when_the_page_thought_the_passkey_fresh_then_the_server_asks(agency: Agency, browser: Browser) -> None:
+    """What the page's script does not know of, the server does: nothing is done, the passkey is asked for, and the way leads back to the form."""
+    desk = await furnish(agency, [35])
+    async with officer(browser, agency.installation, Role.DPO, language=ENGLISH) as dpo:
+        dpo.may_be_refused.add(401)
+        await dpo.open(f"/console/holds/new/processor/{desk.party.name}")
+        await agency.execute(LONG_AGO)
         await dpo.page.get_by_label("Why").fill("a stolen laptop")
         await dpo.page.get_by_role("button", name="Suspend it now").click()
         await expect(dpo.page.locator("h1")).to_contain_text("Your passkey, once more")
@@ -251,7 +291,7 @@ async def test_act_when_it_weighs_then_the_passkey_once_more(agency: Agency, bro
         await dpo.page.wait_for_url("**/console/holds/new/processor/*")
         await dpo.page.get_by_label("Why").fill("a stolen laptop")
         await dpo.page.get_by_role("button", name="Suspend it now").click()
-        await expect(dpo.page.locator(".notice")).to_be_visible()
+        await expect(dpo.page.locator(".notice:visible")).to_be_visible()
     assert len(await agency.fetch("select 1 from ecluse.hold where scope_id = $1", desk.party.name)) == 1
 
 

@@ -332,7 +332,7 @@ async def test_sign_in_when_idle_or_long_then_over(agency: Agency) -> None:
         await agency.reset_clock()
         idle = await office.enter(await office.enrolled(await office.officer()))
         await agency.set_clock_offset(agency.offset + 14.9 * MINUTE)
-        assert await resolve(office.pool, idle.cookie, seen=False) == msgspec.structs.replace(idle.signed, fresh=False)
+        assert await resolve(office.pool, idle.cookie, seen=False) == msgspec.structs.replace(idle.signed, fresh_seconds=0)
         (before,) = await agency.fetch("select seen_at from ecluse.sign_in where id = $1", idle.signed.sign_in)
         assert await office.who(idle) is not None
         (seen,) = await agency.fetch("select seen_at from ecluse.sign_in where id = $1", idle.signed.sign_in)

@@ -70,7 +70,7 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     ``sign_in``: public id ``sgn_…``, not the cookie's secret. ``kind``: ``officer`` or ``agent``; ``person``: ``off_…`` or ``agt_…``; ``name``: the officer's
     name, the agent's label. ``roles``: empty for agents. ``processor``, ``client``: the agent's, and the desk client of it; None for officers.
     ``thumbprint``: of the desk key of this browser, None until it is bound. ``stepped_up_at``: when a passkey was used last;
-    ``fresh``: that was less than five minutes ago, by the database's clock. Instants are aware, UTC.
+    ``fresh_seconds``: how long that still counts as just now, by the database's clock. Instants are aware, UTC.
     """
 
     sign_in: str
@@ -84,7 +84,12 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     ends_at: datetime
     stepped_up_at: datetime
-    fresh: bool
+    fresh_seconds: int
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether the passkey was used just now."""
+        return self.fresh_seconds > 0
 
     def may(self, act: Act) -> bool:
         """Tell whether one of the roles allows it; an agent may nothing of it."""

@@ -206,7 +206,7 @@ async def finish_sign_in(
         await _revoke_left(pool, log_id, agent)
     started_at, ends_at = begun["started_at"], begun["ends_at"]
     signed = _signed({**dict(row), "id": sign_in, "thumbprint": key.thumbprint if key is not None else None,
-                      "started_at": started_at, "ends_at": ends_at, "stepped_up_at": started_at, "fresh": True})  # fmt: skip
+                      "started_at": started_at, "ends_at": ends_at, "stepped_up_at": started_at, "fresh_seconds": int(FRESH.total_seconds())})  # fmt: skip
     return Entered(cookie=secret, signed=signed)
 
 
@@ -284,7 +284,7 @@ def _signed(row: Mapping[str, object]) -> Signed:
             "started_at": row["started_at"],
             "ends_at": row["ends_at"],
             "stepped_up_at": row["stepped_up_at"],
-            "fresh": row["fresh"],
+            "fresh_seconds": row["fresh_seconds"],
         },
         Signed,
     )

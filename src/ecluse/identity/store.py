@@ -81,7 +81,8 @@ live as materialized (
   update ecluse.sign_in s set seen_at = l.t from live l
   where $3::boolean and s.cookie_sha256 = l.cookie_sha256 and s.ended_at is null and s.seen_at <= l.t - interval '1 minute'
 )
-select id, officer_id, agent_id, client_id, thumbprint, started_at, ends_at, stepped_up_at, t < stepped_up_at + $4::interval as fresh, name, roles, processor_id
+select id, officer_id, agent_id, client_id, thumbprint, started_at, ends_at, stepped_up_at,
+       greatest(0, ceil(extract(epoch from stepped_up_at + $4::interval - t)))::integer as fresh_seconds, name, roles, processor_id
 from live
 """  # noqa: S608 - our own constant
 """Who a cookie stands for now, and that they were here (at most once a minute)."""

@@ -65,6 +65,12 @@ left join ecluse.outcome_feed o on o.processor_id = a.processor_id and o.appoint
 where a.session_id = $1 and a.cancelled_at is null
 order by f.applied_at, a.id limit $2
 """
+_HELD: Final = """
+select exists (
+  select from ecluse.appointment a
+  join ecluse.hold h on h.scope = 'person' and h.scope_id = a.subject_ref
+  where a.id = $1 and h.effect <> 'keep' and h.released_at is null and h.from_at <= ecluse.clock() and (h.until_at is null or ecluse.clock() < h.until_at))
+"""
 
 
 class StaffSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +127,11 @@ async def places_of(connection: Connection, session: str) -> list[StaffPlace]:
         StaffPlace(id=handle, enrolment=enrolment, reads=reads, course=course, attendance=attendance, level=level)
         for handle, enrolment, reads, course, attendance, level in rows
     ]
+
+
+async def person_held(connection: Connection, handle: str) -> bool:
+    """Tell whether a hold on the person of a place forbids showing them now."""
+    return bool(await connection.fetchval(_HELD, handle))
 
 
 def _session(row: asyncpg.Record) -> StaffSession:

@@ -50,7 +50,7 @@ EVD, FND, OVR = "evd_" + "a" * 26, "fnd_" + "a" * 26, "ovr_" + "a" * 26
 FORM = faults.BLANK
 DPO = Signed(
     sign_in="sgn_x", kind="officer", person="off_dpo", name="Camille", roles=frozenset({Role.DPO}), processor=None, client=None, thumbprint=None,
-    started_at=AT, ends_at=AT, stepped_up_at=AT, fresh=True,
+    started_at=AT, ends_at=AT, stepped_up_at=AT, fresh_seconds=300,
 )  # fmt: skip
 READER = msgspec.structs.replace(DPO, person="off_reader", roles=frozenset({Role.READER}))
 MAPPED = {name: each.type for name, each in parse_register(register_toml()).attributes.items()}

@@ -53,7 +53,7 @@ OFF, OTHER = "off_" + "a" * 26, "off_" + "b" * 25 + "a"
 WHO: Final = {OFF: "Ana", OTHER: "Karim"}
 ANA: Final = Signed(
     sign_in="sgn_x", kind="officer", person=OFF, name="Ana", roles=frozenset(Role), processor=None, client=None, thumbprint=None, started_at=AT,
-    ends_at=LATER, stepped_up_at=AT, fresh=True,
+    ends_at=LATER, stepped_up_at=AT, fresh_seconds=300,
 )  # fmt: skip
 FOUND: Final = ScheduleFindings(
     problems=(RowProblem(row=3, column="status", why="the status is not known", mend="Write planned or cancelled."),), total=1

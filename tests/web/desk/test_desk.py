@@ -6,6 +6,7 @@ import asyncio
 import html
 import re
 from datetime import timedelta
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -232,6 +233,27 @@ async def test_stream_when_the_agent_is_suspended_then_ends_within_a_second(agen
             took = asyncio.get_running_loop().time() - began
         assert (await work.show(50)).status_code == 401
     assert took < 5  # a second where nothing else runs
+
+
+async def test_standing_when_the_place_or_its_person_is_stopped_then_only_that_one_goes(agency: Agency) -> None:
+    """A place called off and a person held are told to the screen that shows them, and to no other; who is no place of the session is told alike."""
+    async with at_work(agency, [52, 53, 54]) as work:
+
+        async def stands() -> list[int]:
+            tags = [sha256(handle.encode()).hexdigest()[:16] for handle in (work.handles[n] for n in (52, 53, 54))]
+            answers = [await work.browser.get(f"{work.root}/standing?place={tag}") for tag in tags]
+            return [answer.status_code for answer in answers]
+
+        before = await stands()
+        await agency.schedule(work.meeting, cancelled=[52])
+        after = await stands()
+        hold, _ = await agency.hold("person", "ofii:53")
+        held = await stands()
+        await agency.release(hold)
+        released = await stands()
+        unknown = await work.browser.get(f"{work.root}/standing?place=0123456789abcdef")
+    assert (before, after, held, released) == ([204] * 3, [403, 204, 204], [403, 403, 204], [403, 204, 204])
+    assert (unknown.status_code, refused_of(unknown)) == (403, "not-disclosable")
 
 
 async def test_standing_when_nothing_changed_then_nothing(agency: Agency) -> None:

@@ -20,7 +20,7 @@ from ecluse.web.pages.model import About, Entry, Notice, Room
 AT: Final = datetime(2026, 11, 23, 9, 4, tzinfo=UTC)
 SIGNED: Final = Signed(
     sign_in="sgn_specimen", kind="officer", person="off_specimen", name="Ana Lemoine", roles=frozenset({Role.DPO, Role.SECURITY}), processor=None, client=None,
-    thumbprint=None, started_at=AT, ends_at=AT + timedelta(hours=10), stepped_up_at=AT, fresh=True,
+    thumbprint=None, started_at=AT, ends_at=AT + timedelta(hours=10), stepped_up_at=AT, fresh_seconds=300,
 )  # fmt: skip
 NAVIGATION: Final = tuple(
     Entry(label.lower(), f"/console/{number}", label, group)

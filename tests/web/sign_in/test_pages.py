@@ -24,7 +24,7 @@ def signed(kind: str) -> Signed:
     """Somebody who is signed in."""
     return Signed(
         sign_in="sgn_" + "a" * 26, kind=kind, person="off_x", name="N", roles=frozenset(), processor=None, client=None, thumbprint=None,
-        started_at=AT, ends_at=AT, stepped_up_at=AT, fresh=True,
+        started_at=AT, ends_at=AT, stepped_up_at=AT, fresh_seconds=300,
     )  # fmt: skip
 
 

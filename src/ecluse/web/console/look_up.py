@@ -239,8 +239,8 @@ def lookup_row(one: Lookup, who: Mapping[str, str], signed: Signed) -> LookupRow
     """Show a look-up in the list."""
     state = "refused" if one.approved is False else "over" if one.over else "approved" if one.approved else "waiting"
     return LookupRow(
-        id=one.id, purpose=one.purpose, asked_by=who.get(one.asked_by, one.asked_by), asked_at=one.asked_at, expires_at=one.expires_at,
-        decided_by=who.get(one.decided_by or "", one.decided_by or ""), state=state, looks=one.looks, mine=one.asked_by == signed.person,
+        id=one.id, purpose=one.purpose, asked_by=say_who(one.asked_by, who), asked_at=one.asked_at, expires_at=one.expires_at,
+        decided_by=say_who(one.decided_by, who), state=state, looks=one.looks, mine=one.asked_by == signed.person,
     )  # fmt: skip
 
 
@@ -337,7 +337,7 @@ async def record(request: HttpRequest, gateway: Served, lookup: LookupId) -> Res
                 after=_after(filled.value.after if filled.value is not None else ""),
             )  # fmt: skip
             _, everybody = await console_of(request, gateway).register.read(reader, gateway.log_id)
-            who = await names_of(reader, [one.placed_by for one in looked.holds])
+            who = await names_of(reader, [*(one.placed_by for one in looked.holds), *(who_of(line) for line in looked.lines)])
     except LookupUnknown as gone:
         raise NotFoundException from gone
     except LookupRefused as refused:
@@ -363,20 +363,26 @@ def record_page(looked: Looked, names: Mapping[str, str], who: Mapping[str, str]
     return RecordPage(
         lookup=looked.lookup.id, person=looked.lookup.subject or "", purpose=looked.lookup.purpose, index=looked.index,
         left=MOST_LOOKS - looked.lookup.looks - 1,
-        rows=tuple(record_row(line, names, tongue) for line in looked.lines), after="" if after is None else f"{wire_text(after[0])}/{after[1]}/{after[2]}",
+        rows=tuple(record_row(line, names, who, tongue) for line in looked.lines),
+        after="" if after is None else f"{wire_text(after[0])}/{after[1]}/{after[2]}",
         places=tuple(place_row(place) for place in looked.places), holds=tuple(hold_row(hold, who, tongue) for hold in looked.holds),
         may_hold=signed.may(Act.HOLD),
     )  # fmt: skip
 
 
-def record_row(line: Seen, names: Mapping[str, str], tongue: Tongue) -> RecordRow:
-    """Show one line of a record."""
+def who_of(line: Seen) -> str:
+    """Return who was given a line's data, or did what it tells of, as its entry has it."""
+    return text(line.fields, "agent") or text(line.fields, "actor")
+
+
+def record_row(line: Seen, names: Mapping[str, str], who: Mapping[str, str], tongue: Tongue) -> RecordRow:
+    """Show one line of a record. ``names``: of processors; ``who``: of agents and officers."""
     state, word = OUTCOMES.get(line.event, ("neutral", line.event))
     contract = line.fields.get("contract")
     return RecordRow(
         index=line.index, at=line.sealed_at, state=state, outcome=tongue.find(word),
         processor=names.get(text(line.fields, "processor"), text(line.fields, "processor")),
-        agent=text(line.fields, "agent") or text(line.fields, "actor"), assurance=assurance_of(line.fields, tongue), purpose=text(line.fields, "purpose"),
+        agent=say_who(who_of(line), who), assurance=assurance_of(line.fields, tongue), purpose=text(line.fields, "purpose"),
         contract=f"{contract.get('reference')}, {contract.get('version')}" if isinstance(contract, dict) else "", given=given_of(line.fields, tongue),
         reasons=reasons_of(line.fields.get("reasons"), tongue),
     )  # fmt: skip

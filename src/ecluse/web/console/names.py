@@ -10,22 +10,24 @@ from ecluse.ids import is_id
 if TYPE_CHECKING:
     from ecluse.db import Connection
 
-_OFFICERS: Final = "select o.id, o.name from ecluse.officer o where o.id = any($1::text[])"
-_CLIENTS: Final = "select k.id, k.label from ecluse.client k where k.id = any($1::text[])"
 _CLIENT: Final = "client:"
+_NAMES: Final = """
+select o.id, o.name from ecluse.officer o where o.id = any($1::text[])
+union all select a.id, a.label from ecluse.agent a where a.id = any($1::text[])
+union all select 'client:' || k.id, k.label from ecluse.client k where k.id = any($2::text[])
+"""
 
 
 async def names_of(connection: Connection, actors: Iterable[str | None]) -> dict[str, str]:
-    """Return the names of those actors that have one, by actor: two statements, whatever their number."""
+    """Return the names of those actors that have one, by actor: one statement, whatever their number. An agent's is the label its processor gave it."""
     known = {actor for actor in actors if actor}
-    officers = [actor for actor in known if is_id(actor, "off")]
+    people = [actor for actor in known if is_id(actor, "off") or is_id(actor, "agt")]
     clients = [actor.removeprefix(_CLIENT) for actor in known if actor.startswith(_CLIENT)]
-    found = {row["id"]: row["name"] for row in await connection.fetch(_OFFICERS, officers)}
-    return found | {f"{_CLIENT}{row['id']}": row["label"] for row in await connection.fetch(_CLIENTS, clients)}
+    return {row["id"]: row["name"] for row in await connection.fetch(_NAMES, people, clients)}
 
 
 def say_who(actor: str | None, names: Mapping[str, str]) -> str:
-    """Name an actor: an officer by name, a machine by its label, anybody else as the entry has it."""
+    """Name an actor: an officer by name, an agent or a machine by its label, anybody else as the entry has it."""
     if not actor:
         return ""
     name = names.get(actor)

@@ -48,7 +48,7 @@
   };
 
   // ── whoever is shown, and until when ──
-  let shown = null; // { closes, idle, seconds }
+  let shown = null; // { closes, idle, seconds, tag }: tag says whose place it is, and leads to nobody; none for a roll-call
   let asked = 0;    // of answers that come late, only the last press counts
   const blank = (words) => {
     asked += 1;
@@ -60,12 +60,12 @@
     if (was || words) text(status, words || say.closed);
   };
   const close = (words) => { blank(words); if (dialog && dialog.open) dialog.close(); };
-  const watch = () => {
+  const watch = (tag) => {
     const person = part.querySelector("[data-person]");
     if (!person) { shown = null; if (clock) clock.hidden = true; return; }
     base = Date.parse(person.dataset.now) - performance.now();
     const seconds = Number(person.dataset.seconds);
-    shown = { closes: Date.parse(person.dataset.closes), idle: performance.now() + seconds * 1000, seconds };
+    shown = { closes: Date.parse(person.dataset.closes), idle: performance.now() + seconds * 1000, seconds, tag };
     if (clock) clock.hidden = false;
     tick();
   };
@@ -94,6 +94,8 @@
 
   // ── one person ──
   const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+  const tagOf = async (handle) => Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(handle))).slice(0, 8),
+    (b) => b.toString(16).padStart(2, "0")).join("");
   const freshness = new Map();
   let current = null;
   const show = async (button, fresh) => {
@@ -109,10 +111,10 @@
     wait.textContent = say.asking;
     part.replaceChildren(wait);
     if (!dialog.open) dialog.showModal();
-    const answer = await call("show", { place: handle, fresh: freshness.get(handle) || "" });
+    const [answer, tag] = await Promise.all([call("show", { place: handle, fresh: freshness.get(handle) || "" }), tagOf(handle)]);
     if (press !== asked || !dialog.open) return;
     fill(part, answer);
-    watch();
+    watch(tag);
     const wait_ = part.querySelector("[data-refused]");
     part.querySelector("[data-fresh]")?.addEventListener("click", () => show(button, true));
     if (shown) button.closest("[data-handle]").dataset.seen = "yes";
@@ -217,6 +219,7 @@
 
   // ── an open desk hears that it ended: nobody stays on the screen ──
   let stream = null;
+  const standing = () => fetch(`${root}/standing?place=${shown?.tag || ""}`, { credentials: "same-origin", cache: "no-store", headers: { "hx-request": "true" } });
   function end() {
     close();
     stream?.close();
@@ -230,7 +233,7 @@
     stream.addEventListener("control", async () => {
       if (!shown) return;
       try {
-        const answer = await fetch(`${root}/standing`, { credentials: "same-origin", cache: "no-store", headers: { "hx-request": "true" } });
+        const answer = await standing();
         if (answer.status === 204) return;
         if (answer.status === 401) { end(); return; }
         const refused = { html: await answer.text() };
@@ -243,8 +246,7 @@
     stream.addEventListener("error", async () => {
       if (stream.readyState !== EventSource.CLOSED) return;
       try {
-        const answer = await fetch(`${root}/standing`, { credentials: "same-origin", cache: "no-store", headers: { "hx-request": "true" } });
-        if (answer.status === 401) end();
+        if ((await standing()).status === 401) end();
       } catch { /* the network is gone: whoever is shown goes by the clock */ }
     });
   }

@@ -1,22 +1,10 @@
 // Signing in, using a one-time link, and using the passkey once more. The page says what is shown; this only asks the browser and sends what it answers.
 import { keep, keeps, make, sign } from "./desk-key.js";
+import { create, get, Refused, send } from "./webauthn.js";
 
 const place = document.querySelector("[data-passkey]");
 const button = place.querySelector("[data-do]");
 const said = place.querySelector("[data-said]");
-const unpack = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-function pack(bytes) {
-  let text = "";
-  for (const byte of new Uint8Array(bytes)) text += String.fromCharCode(byte);
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
-class Refused extends Error {
-  constructor(told) {
-    super(told.code);
-    this.told = told;
-  }
-}
 
 // The words for what only the browser knows stand in the page.
 const word = (name) => {
@@ -25,6 +13,7 @@ const word = (name) => {
 };
 
 function tell(told, kind = "bad") {
+  if (!told.text) Object.assign(told, word(told.code));
   said.dataset.kind = kind;
   said.querySelector("[data-title]").textContent = told.title;
   said.querySelector("[data-text]").textContent = told.text;
@@ -32,51 +21,10 @@ function tell(told, kind = "bad") {
   said.focus();
 }
 
-async function send(path, body, fields = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json", ...fields }, body: JSON.stringify(body), credentials: "same-origin" });
-  } catch {
-    throw new Refused(word("unreachable"));
-  }
-  const json = (answer.headers.get("content-type") || "").startsWith("application/json");
-  if (answer.ok && json) return answer.json();
-  throw new Refused(json ? await answer.json() : word("failed"));
-}
-
 function go(path) {
   const address = new URL(path, location.href);
   if (address.origin !== location.origin) throw new Refused(word("failed"));
   location.assign(address);
-}
-
-const listed = (credentials) => (credentials || []).map((each) => ({ ...each, id: unpack(each.id) }));
-
-async function create(options) {
-  const publicKey = {
-    ...options,
-    challenge: unpack(options.challenge),
-    user: { ...options.user, id: unpack(options.user.id) },
-    excludeCredentials: listed(options.excludeCredentials),
-  };
-  const made = await navigator.credentials.create({ publicKey });
-  const { clientDataJSON, attestationObject } = made.response;
-  return { id: made.id, response: { clientDataJSON: pack(clientDataJSON), attestationObject: pack(attestationObject) } };
-}
-
-async function get(options) {
-  const publicKey = { ...options, challenge: unpack(options.challenge), allowCredentials: listed(options.allowCredentials) };
-  const used = await navigator.credentials.get({ publicKey });
-  const { clientDataJSON, authenticatorData, signature, userHandle } = used.response;
-  return {
-    id: used.id,
-    response: {
-      clientDataJSON: pack(clientDataJSON),
-      authenticatorData: pack(authenticatorData),
-      signature: pack(signature),
-      userHandle: userHandle ? pack(userHandle) : null,
-    },
-  };
 }
 
 const next = () => place.dataset.next || "";
