@@ -17,14 +17,7 @@ ZOOMED: Final = {"width": 640, "height": 450}
 WIDE: Final = {"width": 1280, "height": 900}
 MOST_BYTES: Final = 150_000
 """What a page may make somebody download who has nothing of ours yet."""
-OF_WORDS: Final = (
-    "html-has-lang", "html-lang-valid", "valid-lang", "document-title", "page-has-heading-one", "heading-order", "empty-heading", "link-name", "button-name",
-    "label", "summary-name", "landmark-unique",
-)  # fmt: skip
-"""The rules that another language can break: the rest was looked at in the first."""
-
-_RUN: Final = """rules => axe.run({exclude: [['.watermark'], ['.desk-watermark']]},
-{resultTypes: ['violations'], ...(rules ? {runOnly: {type: 'rule', values: rules}} : {})})
+_RUN: Final = """() => axe.run({exclude: [['.watermark'], ['.desk-watermark']]}, {resultTypes: ['violations']})
 .then(found => found.violations.flatMap(v => v.nodes.map(n =>
 `${v.id} (${v.impact}) at ${n.target.join(' ')}: ${(n.any.concat(n.all, n.none)[0] || {message: v.help}).message}`)))"""
 _CUT: Final = """() => {
@@ -53,11 +46,11 @@ for (let node = texts.nextNode(); node; node = texts.nextNode()) {
 return found; }"""
 
 
-async def axe(page: Page, *rules: str) -> list[str]:
-    """Return what axe-core finds against a page, by all of its rules or those named. A watermark is pale by intent, and no screen reader says it."""
+async def axe(page: Page) -> list[str]:
+    """Return what axe-core finds against a page, by all of its rules. A watermark is pale by intent, and no screen reader says it."""
     if not await page.evaluate("typeof axe === 'object'"):
         await page.evaluate(AXE + ";0")
-    found: list[str] = await page.evaluate(_RUN, list(rules) or None)
+    found: list[str] = await page.evaluate(_RUN)
     return found
 
 
@@ -70,11 +63,9 @@ async def cut(page: Page) -> list[str]:
 async def looked_at(person: Somebody) -> list[str]:
     """Look at the page as it stands, in light and dark, wide, zoomed and narrow; return all that is wrong with it."""
     page, found = person.page, []
-    await page.emulate_media(color_scheme="light")
-    found += await axe(page)
-    await page.emulate_media(color_scheme="dark")
-    found += [f"dark: {fault}" for fault in await axe(page, "color-contrast")]
-    await page.emulate_media(color_scheme="light")
+    for theme in ("dark", "light"):
+        await page.emulate_media(color_scheme=theme)
+        found += [f"{theme}: {fault}" for fault in await axe(page)]
     for name, size in (("200 %", ZOOMED), ("320 px", NARROW)):
         await page.set_viewport_size(size)
         found += [f"{name}: {fault}" for fault in await cut(page)]
@@ -109,11 +100,8 @@ async def in_english(person: Somebody) -> list[str]:
     """Look at the same page in English, where its address alone leads to it; the next page is French again."""
     path = person.path.partition("#")[0]
     await person.open(f"{path}{'&' if '?' in path else '?'}lang=en")
-    found = await axe(person.page, *OF_WORDS)
+    found = await looked_at(person)
     if await person.page.evaluate("document.documentElement.lang") != "en":
         found.append("the page does not say that it is English")
-    await person.page.set_viewport_size(NARROW)
-    found += await cut(person.page)
-    await person.page.set_viewport_size(WIDE)
     await person.context.add_cookies([{"name": "ecluse-lang", "value": "fr", "url": person.origin}])
-    return [f"{path} in English: {fault}" for fault in found]
+    return [f"in English: {fault}" for fault in found]
