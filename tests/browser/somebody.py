@@ -160,7 +160,9 @@ async def somebody(browser: Browser, origin: str, *, language: str = "fr", **opt
 
 _FOCUSED: Final = """() => { const e = document.activeElement; if (!e || e === document.body) return {tag: ''};
 const box = e.getBoundingClientRect(), style = getComputedStyle(e);
-const edge = parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== 'none';
+// a card or a label may bear the outline of the link or the radio button inside or beside it
+const edge = [e, e.nextElementSibling, e.parentElement, e.closest('li, article, section')].filter(Boolean).map(x => getComputedStyle(x))
+  .some(s => parseFloat(s.outlineWidth) > 0 && s.outlineStyle !== 'none');
 return {tag: e.tagName.toLowerCase(), type: e.type || '', id: e.id, name: e.name || '', href: e.getAttribute('href') || '',
 text: (e.innerText || e.getAttribute('aria-label') || e.value || '').trim().replace(/\\s+/g, ' '),
 seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,

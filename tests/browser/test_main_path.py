@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Route, expect
 from ecluse.identity.people import Role
 from tests.agency import Agency, Meeting, Party
 from tests.browser.look import looked_at
-from tests.browser.people import agent, officer, officer_link, sign_in
+from tests.browser.people import agent, link_for, officer, officer_link, sign_in
 from tests.browser.somebody import Somebody, somebody
 from tests.e2e.desk import at_work, code_of
 from tests.invented import MARK
@@ -130,30 +130,47 @@ async def test_session_when_served_then_one_person_with_a_watermark_and_a_count_
         assert desk.handles[21] not in "".join(request.url for request in trainer.asked)
 
 
-async def test_desk_when_worked_with_the_keyboard_then_all_can_be_done(agency: Agency, browser: Browser) -> None:
-    """From the skip link to a person and back without a mouse: each stop is in sight with its focus drawn, Enter shows, Esc closes, focus returns."""
+async def reach(person: Somebody, wanted: str, *, keys: int = 60) -> None:
+    """Go on with Tab until what begins with a text, or has it as its name, has the focus; each stop is in sight, with its focus drawn."""
+    met = []
+    for _ in range(keys):
+        await person.page.keyboard.press("Tab")
+        stop = await person.focused()
+        assert not stop["tag"] or (stop["seen"] and stop["drawn"]), stop
+        if wanted in {stop["name"], stop.get("text", "")[: len(wanted)]}:
+            return
+        met.append(stop.get("text") or stop["tag"])
+    raise AssertionError(f"{wanted} is out of the keyboard's reach: {met}")
+
+
+async def test_main_path_when_walked_with_the_keyboard_then_all_can_be_done(agency: Agency, browser: Browser) -> None:
+    """Link, passkey, sign-in, session, one person, attendance, and an officer's suspension without a mouse: every stop in sight with its focus drawn."""
     desk = await furnish(agency, [23, 24])
-    async with agent(browser, agency.installation, desk.party.agent, language=ENGLISH) as trainer:
-        await trainer.open(desk.path)
+    async with somebody(browser, agency.installation.settings.pages, language=ENGLISH) as trainer:
         keys = trainer.page.keyboard
+        await trainer.open(await link_for(agency.installation, desk.party.agent))
+        await expect(trainer.page.locator("[data-do]")).to_be_visible()
+        await reach(trainer, "Make my passkey")
+        await keys.press("Enter")
+        await expect(trainer.page.locator("[data-done]")).to_be_focused()
+        await reach(trainer, "Sign in")
+        await keys.press("Enter")
+        await expect(trainer.page.locator("[data-do]")).to_be_visible()
+        await reach(trainer, "Sign in with my passkey")
+        await keys.press("Enter")
+        await trainer.page.wait_for_url("**/desk")
         await keys.press("Tab")
         assert (await trainer.focused())["href"] == "#main"
-        met = []
-        for _ in range(40):
-            await keys.press("Tab")
-            stop = await trainer.focused()
-            assert stop["seen"], stop
-            assert stop["drawn"], stop
-            met.append(stop["text"])
-            if stop["text"].startswith("Show"):
-                break
+        await keys.press("Enter")
+        await reach(trainer, "Formation")
+        await keys.press("Enter")
+        await expect(trainer.page.locator("[data-show]")).to_have_count(2)
+        await reach(trainer, "Show place 1")
         await keys.press("ArrowDown")
         assert (await trainer.focused())["text"] == "Show place 2"
         await keys.press("Enter")
-        second = await trainer.page.locator("[data-show]").nth(1).get_attribute("data-show")
-        number = next(
-            number for number, handle in desk.handles.items() if handle == second
-        )  # places stand in no order of persons
+        handle = await trainer.page.locator("[data-show]").nth(1).get_attribute("data-show")
+        number = next(number for number, known in desk.handles.items() if known == handle)  # places stand in no order of persons
         await expect(trainer.page.locator("[data-person]")).to_contain_text(f"{MARK}nom{number:04d}")
         for _ in range(8):  # the focus stays inside
             await keys.press("Tab")
@@ -163,7 +180,32 @@ async def test_desk_when_worked_with_the_keyboard_then_all_can_be_done(agency: A
         await keys.press("Escape")
         await expect(trainer.page.locator("[data-person]")).to_have_count(0)
         assert (await trainer.focused())["text"] == "Show place 2"
-        assert "Sign out" in met
+        await trainer.open(desk.path)
+        await reach(trainer, "Attendance")
+        await keys.press("Enter")
+        await trainer.page.wait_for_url("**/attendance")
+        await reach(trainer, "a-1")
+        await keys.press("Space")
+        await keys.press("ArrowRight")
+        await reach(trainer, "All others present")
+        await keys.press("Enter")
+        await reach(trainer, "Save")
+        await keys.press("Enter")
+        await expect(trainer.page.locator("#desk-part")).to_contain_text("2 places saved")
+    said = await agency.fetch(
+        "select attendance from ecluse.outcome where appointment_id = any($1::text[])", list(desk.handles.values())
+    )
+    assert sorted(row["attendance"] for row in said) == ["late", "present"]
+    async with officer(browser, agency.installation, Role.SECURITY, language=ENGLISH) as guard:
+        await guard.open(f"/console/processors/{desk.party.name}")
+        await reach(guard, "Suspend …")
+        await guard.page.keyboard.press("Enter")
+        await expect(guard.page.get_by_label("Why")).to_be_focused()
+        await guard.page.keyboard.type("a stolen laptop")
+        await reach(guard, "Suspend it now")
+        await guard.page.keyboard.press("Enter")
+        await expect(guard.page.locator("main h1")).to_have_text("Suspensions")
+    assert len(await agency.fetch("select 1 from ecluse.hold where scope_id = $1", desk.party.name)) == 1
 
 
 async def test_attendance_when_saved_then_written_back(agency: Agency, browser: Browser) -> None:
@@ -174,6 +216,10 @@ async def test_attendance_when_saved_then_written_back(agency: Agency, browser: 
         first = trainer.page.locator(f'[data-handle="{desk.handles[25]}"]')
         await first.get_by_role("radio", name="Absent").check()
         await trainer.page.get_by_role("button", name="All others present").click()
+        second = trainer.page.locator(f'[data-handle="{desk.handles[26]}"]')
+        await second.get_by_role("radio", name="Late").check()
+        await expect(second.locator("input:checked")).to_have_count(1)  # one word for a place: the last one said
+        await second.get_by_role("radio", name="Present").check()
         await trainer.page.get_by_role("button", name="Save").click()
         await expect(trainer.page.locator("#desk-part")).to_contain_text("2 places saved")
         assert MARK + "nom" not in await trainer.html()
