@@ -144,7 +144,7 @@ async def reach(person: Somebody, wanted: str, *, keys: int = 60) -> None:
 
 
 async def test_main_path_when_walked_with_the_keyboard_then_all_can_be_done(agency: Agency, browser: Browser) -> None:
-    """Link, passkey, sign-in, session, one person, attendance, and an officer's suspension without a mouse: every stop in sight with its focus drawn."""
+    """Link, passkey, sign-in, session, one person and attendance without a mouse: every stop in sight with its focus drawn."""
     desk = await furnish(agency, [23, 24])
     async with somebody(browser, agency.installation.settings.pages, language=ENGLISH) as trainer:
         keys = trainer.page.keyboard
@@ -196,6 +196,11 @@ async def test_main_path_when_walked_with_the_keyboard_then_all_can_be_done(agen
         "select attendance from ecluse.outcome where appointment_id = any($1::text[])", list(desk.handles.values())
     )
     assert sorted(row["attendance"] for row in said) == ["late", "present"]
+
+
+async def test_suspension_when_made_with_the_keyboard_then_in_force(agency: Agency, browser: Browser) -> None:
+    """From a processor's page to its suspension without a mouse."""
+    desk = await furnish(agency, [38])
     async with officer(browser, agency.installation, Role.SECURITY, language=ENGLISH) as guard:
         await guard.open(f"/console/processors/{desk.party.name}")
         await reach(guard, "Suspend …")
