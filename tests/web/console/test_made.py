@@ -301,10 +301,12 @@ def test_words_when_asked_for_any_public_reason_then_in_french_without_a_lonely_
 def test_waiting_when_shown_then_each_way_leads_to_a_page_there_is() -> None:
     """Whatever waits, its list and its items are addresses that a handler of the console answers."""
     row = {"id": EVD, "processor_id": "lyon", "kind": "pentest", "title": "T", "attribute": "email", "due_on": AT.date()}
+    row |= {"hours": 2, "asked_by": "Ana Lemoine"}
     row |= dict.fromkeys(("submitted_at", "asked_at", "handed_in_at", "opened_at"), AT)
     kinds = ("override", "evidence", "questionnaire", "emergency", "lookup", "finding")
     groups = today.make_waiting({kind: [row] for kind in kinds}, everybody_of(one_of()), {"found": 1, "last_at": AT}, EN)  # type: ignore[list-item, arg-type]
     assert {group.key for group in groups} == {*kinds, "undetermined"}
+    assert [item.what for group in groups for item in group.items if EVD in item.what] == []  # said in words, never by an id
     known = {re.sub(r"\{[^}]+\}", "[^/]+", path) for handler in HANDLERS for path in handler.paths}
     ways = [way for group in groups for way in (group.href, *(item.href for item in group.items))]
     assert [way for way in ways if not any(re.fullmatch(path, way.partition("?")[0]) for path in known)] == []

@@ -86,8 +86,9 @@ limit 51;
 
 -- name: waiting_overrides()
 -- Overrides that somebody asked for within a day, the oldest first.
-select o.id, o.processor_id, o.hours, o.asked_by, o.asked_at
+select o.id, o.processor_id, o.hours, coalesce(f.name, o.asked_by) as asked_by, o.asked_at
 from ecluse.gate_override o
+left join ecluse.officer f on f.id = o.asked_by
 where o.approved_at is null and o.asked_at > ecluse.clock() - interval '24 hours'
 order by o.asked_at, o.id
 limit 51;
@@ -118,8 +119,9 @@ limit 51;
 
 -- name: waiting_lookups()
 -- Look-ups that wait for a second officer, the oldest first: of whom and why is not here.
-select l.id, l.asked_at
+select l.id, coalesce(f.name, l.asked_by) as asked_by, l.asked_at
 from ecluse.lookup l
+left join ecluse.officer f on f.id = l.asked_by
 where l.decided_at is null and l.expires_at > ecluse.clock()
 order by l.asked_at, l.id
 limit 51;

@@ -186,7 +186,10 @@ def make_waiting(
 
     lines = {
         "override": [
-            Item(href=f"/console/overrides/{row['id']}", what=row["id"], processor=name(row["processor_id"]), at=row["asked_at"], due=None)
+            Item(
+                href=f"/console/overrides/{row['id']}", processor=name(row["processor_id"]), at=row["asked_at"], due=None,
+                what=tongue.count("For %(num)s hour, asked by %(who)s", "For %(num)s hours, asked by %(who)s", row["hours"], who=row["asked_by"]),
+            )
             for row in found["override"]
         ],
         "evidence": [
@@ -197,13 +200,21 @@ def make_waiting(
             for row in found["evidence"]
         ],
         "questionnaire": [
-            Item(href=f"/console/questionnaires/{row['id']}", what=row["id"], processor=name(row["processor_id"]), at=row["handed_in_at"], due=None)
+            Item(
+                href=f"/console/questionnaires/{row['id']}", what=tongue.say("Answers to be judged"), processor=name(row["processor_id"]),
+                at=row["handed_in_at"], due=None,
+            )
             for row in found["questionnaire"]
         ],
         "emergency": [
             Item(href="/console/emergency", what=row["attribute"], processor="", at=row["opened_at"], due=None) for row in found["emergency"]
         ],
-        "lookup": [Item(href=f"/console/look-up/{row['id']}", what=row["id"], processor="", at=row["asked_at"], due=None) for row in found["lookup"]],
+        "lookup": [
+            Item(
+                href=f"/console/look-up/{row['id']}", what=tongue.say("Asked by %(who)s", who=row["asked_by"]), processor="", at=row["asked_at"], due=None
+            )
+            for row in found["lookup"]
+        ],
         "finding": [
             Item(
                 href=f"/console/findings/{row['id']}", what=row["title"], processor=name(row["processor_id"]), at=None, due=row["due_on"],
