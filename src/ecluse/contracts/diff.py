@@ -86,13 +86,18 @@ def _head(old: Contract, new: Contract) -> Iterator[Change]:
         effect: Effect = "other"
         if clause in REQUIRED_CLAUSES and was_open != is_open:  # so it was added if it opens, removed if it freezes
             effect = "wider" if is_open else "narrower"
-        gate = {"wider": " The gate is no longer frozen for a clause.", "narrower": " The gate freezes.", "other": ""}[effect]
+        if effect == "wider":
+            sentence = f"Clause {clause} is added. The gate is no longer frozen for a clause."
+        elif effect == "narrower":
+            sentence = f"Clause {clause} is removed. The gate freezes."
+        else:
+            sentence = f"Clause {clause} is added." if added else f"Clause {clause} is removed."
         yield Change(
             where=f"contract.clauses.{clause}",
             before=None if added else clause,
             after=clause if added else None,
             effect=effect,
-            sentence=f"Clause {clause} is {'added' if added else 'removed'}.{gate}",
+            sentence=sentence,
         )
 
 

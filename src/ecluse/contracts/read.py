@@ -31,10 +31,10 @@ _ZONE: Final = re.compile(r"[A-Z][A-Za-z_]*(?:/[A-Z][A-Za-z0-9_+-]*){1,2}")
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _JOINERS: Final = frozenset("\u200c\u200d")  # zero-width, but part of the spelling in Persian and Indic scripts
 _KINDS: Final[Mapping[type, tuple[str, str]]] = {
-    str: ("a text", '"…"'),
-    int: ("a whole number", "1"),
-    date: ("a date", "2026-01-31"),
-    list: ("a list", "[]"),
+    str: ("must be a text", '"…"'),
+    int: ("must be a whole number", "1"),
+    date: ("must be a date", "2026-01-31"),
+    list: ("must be a list", "[]"),
 }
 
 _T = TypeVar("_T")
@@ -223,14 +223,14 @@ class Table:
 
     def _take(self, key: str, kind: type[_T]) -> _T | None:
         """Return the value of ``key`` if it is there and exactly of this kind (a boolean is no number, an instant no day)."""
-        word, example = _KINDS[kind]
+        why, example = _KINDS[kind]
         if key not in self._data:
             self.refuse(key, "is missing", f"add `{key} = {example}`")
             return None
         value = self._data[key]
         if type(value) is kind:
             return value
-        self.refuse(key, f"must be {word}", f"write `{_shown(key)} = {example}`")
+        self.refuse(key, why, f"write `{_shown(key)} = {example}`")
         return None
 
     def _refuse_at(self, tail: Path, where: str, why: str, mend: str) -> None:

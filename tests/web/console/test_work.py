@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from ecluse.contracts import check_contract, diff_contracts, parse_contract
 from ecluse.db import open_pool
 from ecluse.disclosure.emergency import Asked, Bounds, open_emergency
 from ecluse.embedded import EmbeddedPostgres
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.web
 
 EVIL: Final = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 WHY: Final = "the person called and wants to know who saw their file"
+MAPPED: Final = {name: each.type for name, each in parse_register(register_toml()).attributes.items()}
 HEADER: Final = "source,session_ref,place_ref,subject_ref,purpose,processor,site,room,starts_at,ends_at,agents,status"
 
 
@@ -345,6 +347,44 @@ async def test_what_if_when_tried_then_nothing_is_written(agency: Agency) -> Non
     named = contract_text(party.name).replace(f'name = "{party.name}"', f"name = {json.dumps(EVIL)}")
     assert "<script>alert" not in shown(await browser.post("/console/what-if", {"text": named}))
     assert (await agency.fetch(facts))[0] == before
+
+
+async def test_what_if_when_read_in_french_then_every_sentence_is(agency: Agency) -> None:
+    """Errors, warnings and changes are said in French, and nothing of them in English; so is what a version changed once it is in force."""
+    party, browser = await agency.bind(), await sign_in_officer(agency, roles={Role.DPO})
+    whole, french = contract_text(party.name), {"accept-language": "fr"}
+    broken = (
+        whole.replace("rooms = 500", "rooms = 0\nroms = 1")
+        .replace('"FR"', '"fr"')
+        .replace('birth_date = "year"', "birth_date = 7")
+    )
+    report = check_contract(broken, MAPPED)
+    page = unescape((await browser.post("/console/what-if", {"text": broken}, headers=french)).text)
+    assert len(report.errors) == 4
+    assert {text for one in report.errors for text in (one.why, one.mend) if text in page} == set()
+    assert "écrivez un nombre entier de 1 à 100000000" in page
+    assert "écrivez `rooms`" in page
+    assert 'écrivez `birth_date = "…"`' in page
+    tables = '[[site]]\nid = "bron"\ntimezone = "UTC"\nrooms = 2\nmax_sessions_per_day = 3\n[limits]'
+    other = (
+        whole.replace("[limits]", tables)
+        .replace(', "28.3.h"', "")
+        .replace("reads_per_appointment = 4", "reads_per_appointment = 9")
+    )
+    warnings = check_contract(other, MAPPED).warnings
+    changes = diff_contracts(parse_contract(whole, MAPPED), parse_contract(other, MAPPED))
+    page = unescape(shown(await browser.post("/console/what-if", {"text": other}, headers=french)))
+    assert {text for one in warnings for text in (one.why, one.mend) if text in page} == set()
+    assert {one.sentence for one in changes if one.sentence in page} == set()
+    assert "ne contient pas 28.3.h\u00a0: la porte reste gelée tant que la clause manque" in page
+    assert "purpose.civic-training.reads_per_appointment passe de 4 à 9." in page
+    assert "La clause 28.3.h est retirée. La porte est alors gelée." in page
+    size = "salles\u00a0: 2, séances par jour\u00a0: 3"
+    assert f"Site en plus\u00a0: bron ({size})." in page
+    await agency.apply(other)
+    version = f"/console/processors/{party.name}/contracts/2"
+    assert f">{size}<" in shown(await browser.get(version, headers=french))
+    assert ">2 rooms, 3 sessions a day<" in shown(await browser.get(version))
 
 
 async def test_contract_when_applied_then_exactly_what_was_looked_at(agency: Agency) -> None:

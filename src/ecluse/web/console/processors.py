@@ -18,6 +18,7 @@ from litestar.params import PathParameter, QueryParameter
 from ecluse.contracts import Change, Contract, GateState, diff_contracts
 from ecluse.contracts.model import HOUSE_CLAUSES, REQUIRED_CLAUSES
 from ecluse.ids import is_name
+from ecluse.web.console.contract_words import say_change
 from ecluse.web.console.evidence import DocumentLine, document_line
 from ecluse.web.console.findings import FindingLine, finding_line
 from ecluse.web.console.governed import WORST, Everybody, Governed, rows_of
@@ -424,17 +425,20 @@ async def contract_changes(
         row, before = rows[version], rows.get(version - 1)
         who = await names_of(connection, [row["applied_by"]])
     context = make_changes(
-        one, row, before, new=register.parse(row["hash"], row["text"]), old=None if before is None else register.parse(before["hash"], before["text"]), who=who
+        one, row, before, new=register.parse(row["hash"], row["text"]), old=None if before is None else register.parse(before["hash"], before["text"]), who=who,
+        tongue=tongue_of(request),
     )  # fmt: skip
     return page(request, gateway, "console/contract.html", context, signed=signed, room=Room.CONSOLE, here="processors")
 
 
 def make_changes(
-    one: Governed, row: asyncpg.Record, before: asyncpg.Record | None, *, new: Contract | None, old: Contract | None, who: Mapping[str, str]
+    one: Governed, row: asyncpg.Record, before: asyncpg.Record | None, *, new: Contract | None, old: Contract | None, who: Mapping[str, str],
+    tongue: Tongue,
 ) -> ChangesPage:  # fmt: skip
-    """Compare a version with the one before it."""
+    """Compare a version with the one before it, in the reader's language."""
     readable = new is not None and (before is None or old is not None)
-    changes = diff_contracts(old, new) if old is not None and new is not None else ()
+    found = diff_contracts(old, new) if old is not None and new is not None else ()
+    changes = tuple(say_change(each, tongue) for each in found)
     return ChangesPage(
         processor=one.id, name=one.name, version=row["version"], before=0 if before is None else before["version"], reference=row["reference"],
         hash=row["hash"], applied_at=row["applied_at"], applied_by=say_who(row["applied_by"], who), readable=readable, changes=changes,

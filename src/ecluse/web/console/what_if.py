@@ -23,6 +23,7 @@ from ecluse.flows.store import text_in_force
 from ecluse.identity.people import Act, Signed
 from ecluse.ids import is_name
 from ecluse.web.console.act import done
+from ecluse.web.console.contract_words import say_change, say_finding
 from ecluse.web.console.state import acting, console_of, reading
 from ecluse.web.console.words import Reason, reasons_of
 from ecluse.web.gateway import Gateway, HttpRequest, Served
@@ -69,7 +70,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One change. ``state``, ``effect``: its chip and word; ``sentence``: as the comparison writes it."""
+    """One change. ``state``, ``effect``: its chip and word; ``sentence``: all of it in one."""
 
     state: str
     effect: str
@@ -192,7 +193,7 @@ async def _tried(request: HttpRequest, gateway: Gateway, signed: Signed, text: s
     tongue = tongue_of(request)
     report = check_contract(text, gateway.attributes)
     errors, warnings = (
-        [Line(line=one.line, where=one.where, why=one.why, mend=one.mend) for one in some]
+        [Line(line=one.line, where=one.where, why=one.why, mend=one.mend) for one in (say_finding(each, tongue) for each in some)]
         for some in (report.errors, report.warnings)
     )
     context = TriedPage(
@@ -240,7 +241,7 @@ def _compared(context: TriedPage, contract: Contract, everybody: Everybody, reac
                 state=EFFECTS[one.effect][0], effect=tongue.find(EFFECTS[one.effect][1]), where=one.where, before=one.before or "", after=one.after or "",
                 sentence=one.sentence,
             )
-            for one in changes
+            for one in (say_change(each, tongue) for each in changes)
         ),
     )  # fmt: skip
 
