@@ -114,6 +114,26 @@ def test_load_when_not_toml_then_refused_with_the_line(text: str, line: int) -> 
         TomlLines(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["jo@example.org"]\n["jo@example.org"]', 'a = {"jo@example.org" = 1, "jo@example.org" = 2}', '"jo@example.org" = 1\n["jo@example.org".b]',
+        "a.'jo@example.org'.c = 1\n[a.'jo@example.org']", "[[\"l'été, jo@example.org\"]]\n[\"l'été, jo@example.org\"]",
+    ],
+)  # fmt: skip
+def test_load_when_a_quoted_key_is_wrong_then_it_is_not_repeated(text: str) -> None:
+    """A key that had to be quoted may be anything, an address for instance: no message has it."""
+    with pytest.raises(TomlSyntaxError) as raised:
+        load_toml(text)
+    assert "jo@" not in str(raised.value)
+
+
+def test_load_when_a_plain_key_is_there_twice_then_it_is_named() -> None:
+    """A plain key is of our own words, and helps to find the place."""
+    with pytest.raises(TomlSyntaxError, match="'rooms'"):
+        load_toml("a = {rooms = 1, rooms = 2}")
+
+
 def test_load_when_toml_then_its_data() -> None:
     """A TOML text is read."""
     assert load_toml("a.b = [1]\r\n") == {"a": {"b": [1]}}

@@ -34,6 +34,8 @@ _TEXT: Final = re.compile(
 _SCALAR: Final = re.compile(r"[^,\]}#\r\n]+")
 _TOO_DEEP: Final = "Nested too deeply"
 _AT_LINE: Final = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
+_QUOTED: Final = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
+_SHOWN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}|.{0,2}", re.DOTALL)  # a plain key, a sign that is expected
 
 
 class TomlSyntaxError(EcluseError):
@@ -48,18 +50,26 @@ class TomlSyntaxError(EcluseError):
 
 
 def load_toml(text: str) -> dict[str, Any]:
-    """Read a TOML text; raises ``TomlSyntaxError`` for everything that is not TOML, whatever the reader trips over."""
+    """Read a TOML text; raises ``TomlSyntaxError`` for everything that is not TOML, whatever the reader trips over.
+
+    What it says repeats plain keys alone: a quoted one may be anything, an address for instance.
+    """
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise TomlSyntaxError(1, _TOO_DEEP) from None
     except ValueError as error:  # TOMLDecodeError, or a bare ValueError for an integer of thousands of digits
-        why = str(error)
+        why = hide_quoted(str(error))
         found = _AT_LINE.search(why)
         if found is None:
             raise TomlSyntaxError(1, why) from None
         line = int(found.group(1)) if found.group(1) else text.count("\n") + 1
         raise TomlSyntaxError(line, why[: found.start()]) from None
+
+
+def hide_quoted(why: str) -> str:
+    """Return a reader's message without the keys that had to be quoted."""
+    return _QUOTED.sub(lambda found: found[0] if _SHOWN.fullmatch(found[1] or found[2] or "") else '"…"', why)
 
 
 class TomlLines:

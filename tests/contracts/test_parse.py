@@ -47,6 +47,7 @@ REFUSED = [
     ("[processor]", 'colour = "red"\n[processor]', 1, "colour", "is not a key"),
     ("rooms = 4", "rooms = 4\nrommos = 4", 21, "site.lyon-3.rommos", "is not a key"),
     ("rooms = 4", 'rooms = 4\n"a b@example.org" = 4', 21, 'site.lyon-3."…"', "is not a key"),
+    ("rooms = 4", 'rooms = 4\n"a[b@example.org" = 4', 21, 'site.lyon-3."…"', "is not a key"),
     ('role = "hosting"', 'role = "hosting"\nsite = "x"', 17, "sub_processor[0].site", "is not a key"),
     ('on_decoy = "suspend-client"', 'on_decoi = "alert"', 48, "containment.on_decoi", "is not a key"),
     ('max_age = "P12M"', 'max_age = "P12M"\nage = 1', 47, "evidence_required[0].age", "is not a key"),

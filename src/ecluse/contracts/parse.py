@@ -56,7 +56,6 @@ _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _CONTACT: Final = re.compile(rf"[A-Za-z0-9._%+'-]{{1,64}}@(?:{_LABEL}\.){{1,8}}[a-z][a-z0-9-]{{0,61}}[a-z0-9]")
 _BASIS: Final = re.compile("|".join(re.escape(basis) for basis in LEGAL_BASES))
 _Item = TypeVar("_Item", SubProcessor, Site, Purpose, EvidenceRequired)
-_QUOTED_KEY: Final = re.compile(r" key '.*'$", re.DOTALL)
 
 _TOP: Final = ("processor", "contract", "sub_processor", "site", "limits", "purpose", "evidence_required", "containment")
 _SAID_OF_PROCESSOR: Final = ("address", "contact", "representative", "dpo")
@@ -110,7 +109,7 @@ def _load(text: str) -> dict[str, Any]:
     try:
         data = load_toml(text)
     except TomlSyntaxError as error:
-        raise _refused_file(error.line, f"is not TOML: {_QUOTED_KEY.sub(' key', error.why)}", "mend the line") from None
+        raise _refused_file(error.line, f"is not TOML: {error.why}", "mend the line") from None
     if _depth(data) > MAX_DEPTH:
         raise _refused_file(1, "is nested too deeply", f"nest tables and lists at most {MAX_DEPTH} deep")
     return data

@@ -28,7 +28,7 @@ LAST_YEAR: Final = 2199
 _WINDOW: Final = re.compile(r"P(?=.)(?:([1-9][0-9]{0,3})D)?(?:T(?=.)(?:([1-9][0-9]{0,3})H)?(?:([1-9][0-9]{0,4})M)?)?")
 _AGE: Final = re.compile(r"P(?=.)(?:([1-9][0-9]?)Y)?(?:([1-9][0-9]{0,2})M)?(?:([1-9][0-9]{0,3})D)?")
 _ZONE: Final = re.compile(r"[A-Z][A-Za-z_]*(?:/[A-Z][A-Za-z0-9_+-]*){1,2}")
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}(?:\[[0-9]{1,9}\])?")  # or a place of a list
 _JOINERS: Final = frozenset("\u200c\u200d")  # zero-width, but part of the spelling in Persian and Indic scripts
 _KINDS: Final[Mapping[type, tuple[str, str]]] = {
     str: ("must be a text", '"…"'),
@@ -253,8 +253,7 @@ class Table:
 
 def _shown(key: str) -> str:
     """Return a key as notes show it: a quoted one may be anything, an address for instance, so it stays hidden."""
-    plain = key.split("[", 1)[0]
-    return key if _PLAIN_KEY.fullmatch(plain) else '"…"'
+    return key if _PLAIN_KEY.fullmatch(key) else '"…"'
 
 
 def _is_plain(value: str, limit: int) -> bool:

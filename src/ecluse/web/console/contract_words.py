@@ -162,7 +162,7 @@ SENTENCES: Final = (
     N_("Cannot overwrite a value"),
     N_("Cannot mutate immutable namespace %(keys)s"),
     N_("Cannot redefine namespace %(keys)s"),
-    N_("Duplicate inline table key"),
+    N_("Duplicate inline table key %(key)s"),
 )
 """Every why and mend of a finding, every sentence of a change, and what they are made of."""
 
