@@ -39,7 +39,7 @@ TOLD: Final[Mapping[str, Notice]] = {
     "schedule-withdrawn": Notice("info", N_("The file was withdrawn. It had no effect.")),
     "schedule-dropped": Notice("info", N_("The upload was thrown away. Nothing was changed.")),
     "lookup-asked": Notice("info", N_("Asked for, and sealed as entry %(entry)s. Another officer decides within the hour.")),
-    "lookup-approved": Notice("warn", N_("Approved, and sealed as entry %(entry)s. The person will find each look in their record.")),
+    "lookup-approved": Notice("ok", N_("Approved, and sealed as entry %(entry)s. The person will find each look in their record.")),
     "lookup-refused": Notice("info", N_("Refused, and sealed as entry %(entry)s. Nobody looks.")),
     "person-held": Notice("warn", N_("Nothing of this person is disclosed from now on. Sealed as entry %(entry)s of the ledger.")),
     "person-released": Notice("ok", N_("The hold on this person is released. Sealed as entry %(entry)s of the ledger.")),
