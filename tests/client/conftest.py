@@ -186,7 +186,7 @@ class Gate:
             ("interval", ["2026-01-04T09:00:00.000000Z", "2026-01-05T18:00:00.000000Z"]),
         ]
         committed = f.commit(pairs, ids.random_bytes(32 * len(pairs)))
-        shown = f.opening_shown(pairs, committed.salts, committed.digests, f.SHOWN_TO_PROCESSOR)
+        shown = f.opening_shown(pairs, committed.salts, f.SHOWN_TO_PROCESSOR)
         self.leaves.append(tree.leaf_hash(committed.leaf))
         self.index_of[disclosure] = len(self.leaves) - 1
         receipt = {

@@ -187,7 +187,7 @@ FIELDS: Final = [
 ]
 COMMITTED: Final = commit(FIELDS, bytes(32 * len(FIELDS)))
 OPENING: Final = {
-    "v": 1, "k": "decision", "h": COMMITTED.hour, "fields": opening_shown(FIELDS, COMMITTED.salts, COMMITTED.digests, SHOWN_TO_PROCESSOR - {"forms"}),
+    "v": 1, "k": "decision", "h": COMMITTED.hour, "fields": opening_shown(FIELDS, COMMITTED.salts, SHOWN_TO_PROCESSOR - {"forms"}),
 }  # fmt: skip
 
 

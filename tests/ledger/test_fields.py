@@ -120,7 +120,8 @@ def test_digest_when_value_differs_then_differs(value: object, salt: bytes, othe
 def test_opening_when_shown_then_hidden_fields_are_digests_only() -> None:
     """What is not shown is one digest: no name, no salt, no value."""
     committed = commit(ENTRY, SALTS)
-    shown = opening_shown(ENTRY, SALTS, committed.digests, frozenset({"at", "forms"}))
+    shown = opening_shown(ENTRY, SALTS, frozenset({"at", "forms"}))
+    assert shown == opening_shown(ENTRY, SALTS, frozenset({"at", "forms"}), committed.digests)
     assert shown[0] == ["at", SALTS[:32].hex(), AT]
     assert shown[1] == committed.digests[1].hex()
     assert shown[2] == committed.digests[2].hex()

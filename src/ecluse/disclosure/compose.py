@@ -180,7 +180,7 @@ def opening_of(plan: Plan) -> dict[str, object]:
         "v": 1,
         "k": "decision",
         "h": committed.hour,
-        "fields": opening_shown(plan.fields, committed.salts, committed.digests, shown),
+        "fields": opening_shown(plan.fields, committed.salts, shown, committed.digests),
     }
 
 

@@ -207,12 +207,14 @@ def leaf_from_opening(fields: str, salts: bytes) -> bytes:
 
 
 def opening_shown(
-    fields: Sequence[tuple[str, object]], salts: bytes, digests: Sequence[bytes], shown: frozenset[str]
+    fields: Sequence[tuple[str, object]], salts: bytes, shown: frozenset[str], digests: Sequence[bytes] | None = None
 ) -> list[object]:
-    """Return an opening's ``fields``: ``[name, salt hex, value]`` for those in ``shown``, the digest's hex for the others."""
+    """Return an opening's ``fields``: ``[name, salt hex, value]`` for those in ``shown``, the digest's hex for the others. ``digests``: if known already."""
     salt = salts.hex()
     return [
-        [name, salt[rank * 64 : rank * 64 + 64], value] if name in shown else digests[rank].hex()
+        [name, salt[rank * 64 : rank * 64 + 64], value]
+        if name in shown
+        else (digests[rank] if digests else field_digest(name, salts[rank * 32 : rank * 32 + 32], value)).hex()
         for rank, (name, value) in enumerate(fields)
     ]
 

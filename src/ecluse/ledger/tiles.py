@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 from ecluse.ledger.errors import NotPublished, RangeRefused
 from ecluse.ledger.model import HASH_BYTES, MAX_SIZE, TILE_WIDTH, Bundle, Tile
-from ecluse.ledger.tree import EMPTY_ROOT, Frontier, Node, join_right, root_of
+from ecluse.ledger.tree import EMPTY_ROOT, Frontier, Node, join_right, node_hash, root_of
 
 TileId: TypeAlias = tuple[int, int]
 """Level and index."""
@@ -105,13 +105,18 @@ def tiles_with(nodes: Iterable[Node]) -> list[TileId]:
 
 def read_nodes(nodes: Iterable[Node], tiles: Mapping[TileId, bytes]) -> dict[Node, bytes]:
     """Take nodes out of tiles. Raises `NotPublished` where a tile is absent or not wide enough yet."""
-    found = {}
-    for node in nodes:
+    found: dict[Node, bytes] = {}
+    for node in sorted(nodes):  # what is below comes first, and is not hashed again
         tile, begin, end = _place(node)
         raw = tiles.get(tile, b"")
         if len(raw) < end * HASH_BYTES:
             raise NotPublished("the tiles do not reach that far")
-        found[node] = root_of(split_hashes(raw[begin * HASH_BYTES : end * HASH_BYTES]))
+        height, number = node
+        left, right = found.get((height - 1, 2 * number)), found.get((height - 1, 2 * number + 1))
+        if height % TILE_HEIGHT and left is not None and right is not None:
+            found[node] = node_hash(left, right)
+        else:
+            found[node] = root_of(split_hashes(raw[begin * HASH_BYTES : end * HASH_BYTES]))
     return found
 
 

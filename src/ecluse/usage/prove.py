@@ -15,17 +15,15 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 
-from ecluse.ledger.fields import SHOWN_TO_SUBJECT, canonical, commit, hour_of, kind_of, opening_shown
+from ecluse.ledger.fields import SHOWN_TO_SUBJECT, canonical, hour_of, kind_of, opening_shown
 from ecluse.usage.model import Entry
 
 
 def opening_for(entry: Entry) -> dict[str, object]:
     """Return the entry's opening with the fields that its person may see."""
-    fields = [(name, value) for name, value in entry.fields]
-    committed = commit(fields, entry.salts)
-    at, event = str(fields[0][1]), str(fields[1][1])
+    at, event = str(entry.fields[0][1]), str(entry.fields[1][1])
     return {
-        "fields": opening_shown(fields, entry.salts, committed.digests, SHOWN_TO_SUBJECT),
+        "fields": opening_shown(entry.fields, entry.salts, SHOWN_TO_SUBJECT),
         "h": hour_of(at),
         "k": kind_of(event),
         "v": 1,

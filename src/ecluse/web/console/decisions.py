@@ -411,7 +411,7 @@ def proof_file(pairs: list[tuple[str, object]], salts: bytes, index: int, path: 
     committed = commit(pairs, salts[: SALT_BYTES * len(pairs)])
     shown = frozenset(name for name, _ in pairs) - HIDDEN
     opening = {
-        "fields": opening_shown(pairs, salts, committed.digests, shown), "h": hour_of(str(pairs[0][1])), "k": kind_of(str(pairs[1][1])), "v": 1,
+        "fields": opening_shown(pairs, salts, shown, committed.digests), "h": hour_of(str(pairs[0][1])), "k": kind_of(str(pairs[1][1])), "v": 1,
     }  # fmt: skip
     extra = b64encode(canonical({"opening": opening, "v": 1})).decode()
     hashes = "".join(f"{b64encode(each).decode()}\n" for each in path)
