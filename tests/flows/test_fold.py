@@ -262,6 +262,23 @@ async def test_retention_when_openings_have_served_their_time_then_who_was_count
         ]
 
 
+# ── what is remembered ───────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_last_seen_when_an_earlier_answer_is_known_then_the_same_as_read_anew(scene: Scene) -> None:
+    """Days that an earlier answer has are not read again, and nothing is missed for it."""
+    async with scene.world() as world:
+        await a_day(world, [10, 11])
+        await fold_all(world.jobs)
+        known = await store.last_seen(world.reader)
+        await a_day(world, [12], after=4, session="s2")
+        await fold_all(world.jobs)
+        anew = await store.last_seen(world.reader)
+        assert known.keys() == anew.keys()
+        assert max(known.values()) + 2 * DAY < max(anew.values())
+        assert (
+            await store.last_seen(world.reader, known=known) == anew == await store.last_seen(world.reader, world.parties[0].name)
+        )
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_requests_when_counted_and_others_had_been_in_their_place_then_nothing_differs(scene: Scene, seed: int) -> None:
     """What the counts keep of the forgotten, and where on the disk, is the same whoever they were."""

@@ -50,8 +50,8 @@ dpo = "Karim Valbrissac, dpo@agency.example"
 """
 
 
-async def facts_at(agency: Agency, processor: str, **changes: Any) -> Facts:
-    """Count the ledger and assemble the facts of one processor."""
+async def facts_at(agency: Agency, processor: str | None, **changes: Any) -> Facts:
+    """Count the ledger and assemble the facts of one processor, or of all."""
     activity, joint = parse_activity(ACTIVITY)
     files = Said(settings=agency.installation.settings, register=REGISTER, activity=activity, joint=joint)
     async with agency.connected("ecluse_jobs") as jobs:
@@ -196,6 +196,7 @@ async def test_numbers_when_disclosed_through_the_door_then_those_of_the_opening
     }
     refused = Counter(each["reason"] for each in entries if each["event"] == "disclosure:person:refused")
     assert one.observed.refusals == dict(refused) == {"attribute-not-contracted": 1}
+    assert one.observed in [each.observed for each in (await facts_at(agency, None)).processors]
 
 
 def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -272,22 +271,3 @@ async def test_person_when_erased_then_no_lookup_names_them(agency: Agency) -> N
         assert await admin.fetchval("select count(*) from ecluse.opening where strpos(fields, '\"ofii:21\"') > 0") == 0
     assert (await lookup_one(agency, other)).subject == "ofii:22"
     assert "lookup-other" not in await found(agency)
-
-
-@pytest.mark.parametrize(
-    ("statement", "values", "index"),
-    [
-        (lookups._LINES, ("ofii:1", None, None, None, 51), "opening_.*subject_ref_idx|opening_subject_ix"),
-        (lookups._PLACES, ("ofii:1",), "appointment_subject_ix"),
-        (lookups._HOLDS, ("ofii:1",), "hold_person_ix"),
-        (lookups._LIST, (50, None, None), "lookup_asked_ix"),
-    ],
-)
-async def test_statements_when_planned_then_by_index(
-    agency: Agency, statement: str, values: tuple[object, ...], index: str
-) -> None:
-    """Nothing walks through everybody."""
-    async with agency.connected("ecluse_reader") as reader:
-        await reader.execute("set enable_seqscan = off")
-        plan = json.dumps(await reader.fetchval(f"explain (format json, costs off) {statement}", *values))
-    assert re.search(index, plan), plan

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,20 +15,19 @@ from aiosql.queries import Queries
 
 from ecluse import clock, install
 from ecluse.cli.examine import Part, failed, ok, warn
+from ecluse.cli.plans import SMALL_ROWS, Explained, explain
 from ecluse.cli.reach import register_map, translated
-from ecluse.cli.statements import EXPECTED, FUNCTION, LOCKS, WHOLE, Stated, all_statements
+from ecluse.cli.stated import Stated
+from ecluse.cli.statements import LOCKS, all_statements
 from ecluse.db import HERE, Connection
 from ecluse.errors import EcluseError
 from ecluse.install import LOG_ID, REGISTER_ROLE, Databases
-from ecluse.register.doctor import Level, Line
+from ecluse.register.doctor import Line
 from ecluse.register.statement import mapped_columns, write_statement
 from ecluse.register.store import SESSION_SETTINGS, catalogue_query, column_arrays
 from ecluse.settings import Installation
-from ecluse.web.gateway import JOBS_POOL
+from ecluse.web.gateway import JOBS_POOL, READER_POOL
 
-SMALL_ROWS: Final = 10_000
-"""Up to which the planner may read a table as a whole: cheaper than its index."""
-_SIZES: Final = "select relname::text as name, max(reltuples) as rows from pg_class where relname = any($1::text[]) group by 1"
 _LEAST_UPDATES: Final = 1_000
 _LEAST_IN_PLACE: Final = 0.8
 _CLOCKS_APART: Final = timedelta(seconds=1)
@@ -42,17 +39,6 @@ _TIMEOUTS: Final = {
     "ecluse_usage": {"lock_timeout": "4s", "statement_timeout": "8s", "idle_in_transaction_session_timeout": "10s"},
 }
 """What sql/roles.sql sets, role by role."""
-
-
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement with its plan: one line a node, the tree by indentation. ``verdict``: as it has to be, or what is read through."""
-
-    level: Level
-    group: str
-    stated: Stated
-    expected: str
-    verdict: str
-    plan: tuple[str, ...]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,9 +114,9 @@ def _connections(installation: Installation, sessions: Mapping[str, int]) -> Ite
     wanted = (
         ("ecluse_app", settings.database.pool, "every gate"),
         ("ecluse_jobs", JOBS_POOL, "the gate that signs"),
-        ("ecluse_usage", settings.usage.pool, "every gate, for portals"),
+        ("ecluse_reader", READER_POOL, "every gate, for its pages; a command"),
+        ("ecluse_usage", settings.usage.pool, "every gate, for portals and people's own records"),
         ("register_reader", settings.register.pool, "every gate, to the register's server"),
-        ("ecluse_reader", 0, "a command, while it runs"),
         ("ecluse_owner", 0, "migrate, while it runs"),
     )
     for role, pool, who in wanted:
@@ -141,7 +127,7 @@ def _connections(installation: Installation, sessions: Mapping[str, int]) -> Ite
 def _room_line(installation: Installation, server: asyncpg.Record, sessions: Mapping[str, int]) -> Line:
     """Say for how many gates there is room."""
     others = sum(count for role, count in sessions.items() if role == "others")
-    pool = installation.settings.database.pool + installation.settings.usage.pool
+    pool = installation.settings.database.pool + READER_POOL + installation.settings.usage.pool
     gates = (server["room"] - others - JOBS_POOL - 3) // pool
     found = f"{server['room']} may connect, {others} of them others' now: room for {gates} gates of {pool}, the signer's {JOBS_POOL} and three commands"
     return ok("connections", found) if gates >= 1 else warn("connections", found, "Raise max_connections, or lower database.pool")
@@ -317,57 +303,3 @@ async def _register_statement(installation: Installation, connection: Connection
         purpose="the attributes asked for of a batch's persons; here all that are mapped",
         text=text,
     )
-
-
-async def explain(connection: Connection, group: str, stated: Stated) -> Explained:
-    """Plan one statement and judge the plan."""
-    if stated.text.lower().startswith("set "):
-        return Explained(level=Level.OK, group=group, stated=stated, expected="a setting", verdict="no plan", plan=())
-    change = connection.transaction()
-    await change.start()
-    try:
-        for name in ("plan_cache_mode = force_generic_plan", *(f"{name} = off" for name in stated.without)):
-            await connection.execute(f"set local {name}")
-        await connection.execute(f"prepare ecluse_dba as {stated.text}")
-        count = await connection.fetchval(
-            "select cardinality(parameter_types) from pg_prepared_statements where name = 'ecluse_dba'"
-        )
-        values = f"({', '.join(['null'] * count)})" if count else ""
-        (root,) = json.loads(await connection.fetchval(f"explain (format json) execute ecluse_dba{values}"))
-    except asyncpg.PostgresError as bad:
-        found = f"can't be planned ({bad.sqlstate})"
-        return Explained(level=Level.FAIL, group=group, stated=stated, expected=EXPECTED[stated.plan], verdict=found, plan=())
-    finally:
-        await change.rollback()
-        with contextlib.suppress(asyncpg.InvalidSQLStatementNameError):
-            await connection.execute("deallocate ecluse_dba")
-    through = set() if stated.plan in {FUNCTION, WHOLE} else set(_read_through(root["Plan"]))
-    rows = await connection.fetch(_SIZES, sorted(through)) if through else []
-    read = {row["name"] for row in rows if row["rows"] > SMALL_ROWS}
-    verdict = f"reads through {', '.join(sorted(read))}" if read else "as expected"
-    level = Level.WARN if read else Level.OK
-    return Explained(
-        level=level, group=group, stated=stated, expected=EXPECTED[stated.plan], verdict=verdict, plan=tuple(_tree(root["Plan"]))
-    )
-
-
-def _read_through(node: Mapping[str, Any], *, limited: bool = False) -> Iterator[str]:
-    """Yield each table that a plan reads as a whole: row by row, or along an index without a condition on it (``limited``: only its first rows)."""
-    kind = node["Node Type"]
-    limited = limited or kind == "Limit"
-    if kind == "Seq Scan" or (kind in {"Index Scan", "Index Only Scan"} and "Index Cond" not in node and not limited):
-        yield str(node["Relation Name"])
-    for child in node.get("Plans", ()):
-        yield from _read_through(child, limited=limited)
-
-
-def _tree(node: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Write a plan as lines: the node, what it reads and by which index; partitions of a table after the third are counted."""
-    of = node.get("Relation Name") or node.get("Function Name") or ""
-    by = f" by {node['Index Name']}" if "Index Name" in node else ""
-    yield f"{'  ' * depth}{node['Node Type']}{f' on {of}' if of else ''}{by}"
-    children = node.get("Plans", ())
-    for child in children[:3]:
-        yield from _tree(child, depth + 1)
-    if len(children) > 3:
-        yield f"{'  ' * (depth + 1)}… and {len(children) - 3} more, alike"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Final
 
 from ecluse.cli.screen import Screen, counted
 
 if TYPE_CHECKING:
-    from ecluse.cli.dba import Explained, Facts
+    from ecluse.cli.dba import Facts
+    from ecluse.cli.plans import Explained
 
 _WIDTH: Final = 104
 _STYLES: Final = {"ok": "green", "warn": "bold yellow", "fail": "bold red"}
@@ -33,16 +35,22 @@ def show(screen: Screen, facts: Facts, *, quiet: bool) -> None:
 
 
 def _show_statements(screen: Screen, facts: Facts, *, quiet: bool) -> None:
-    """Show every statement under its heading."""
-    group = ""
+    """Show how many there are of what, then every one under its heading."""
+    groups: dict[str, list[Explained]] = {}
     for each in facts.statements:
-        if quiet and each.level == "ok":
-            continue
-        if each.group != group:
-            group = each.group
-            number = sum(other.group == group for other in facts.statements)
-            screen.say(f"\n{group}: {counted(number, 'statement')}", style="bold underline")
-        _show_statement(screen, each)
+        groups.setdefault(each.group, []).append(each)
+    rows = [
+        (group, len(some), ", ".join(sorted({each.stated.role for each in some})), sum(each.level != "ok" for each in some) or "")
+        for group, some in groups.items()
+    ]
+    if not quiet:
+        screen.table(("of", "statements", "as", "to look at"), rows, title="\nStatements")
+    for group, some in groups.items():
+        shown = [each for each in some if not quiet or each.level != "ok"]
+        if shown:
+            screen.say(f"\n{group}: {counted(len(some), 'statement')}", style="bold underline")
+        for each in shown:
+            _show_statement(screen, each)
 
 
 def _show_statement(screen: Screen, each: Explained) -> None:
@@ -51,12 +59,14 @@ def _show_statement(screen: Screen, each: Explained) -> None:
     inside = f", inside {stated.inside}" if stated.inside else ""
     screen.say(f"\n{stated.name}  ·  {stated.when}  ·  {stated.role}{inside}", style="bold")
     screen.say(f"  {stated.purpose}")
-    for line in stated.text.splitlines():
+    for line in re.sub(r",\n\s+", ", ", stated.text).splitlines():  # columns side by side: files have one a line
         wrapped = textwrap.wrap(
             line, _WIDTH, initial_indent="    ", subsequent_indent="        ", break_long_words=False, break_on_hyphens=False
         )
         screen.say("\n".join(wrapped), style="cyan")
-    screen.say(f"  {each.level.value}: {each.verdict} (expected: {each.expected})", style=_STYLES[each.level.value])
+    said = each.expected if each.level == "ok" else f"{each.verdict} (expected: {each.expected})"
+    planned = f"; planned with {stated.values}" if stated.values else ""
+    screen.say(f"  {each.level.value}: {said}{planned}", style=_STYLES[each.level.value])
     for line in each.plan:
         screen.say(f"    {line}", style="dim")
 

@@ -1,67 +1,37 @@
 """The statements that a gate runs, for a database administrator: each with its purpose, its role, how often, and the plan it must have.
 
-What a function does inside is shown by the look-ups that it makes, with the function's own settings. A test compares this list with what PostgreSQL's log says
-that a working gate sent.
+What a function does inside is shown by the look-ups that it makes, with the function's own settings. Tests compare this list with what PostgreSQL's log says
+that a working gate sent, with what the pages send, and with every statement that a module or file has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Final
 
-import aiosql
-import msgspec
-from aiosql.queries import Queries
-
-from ecluse.contracts.store import query as of_contracts
+from ecluse.cli.page_statements import page_statements
+from ecluse.cli.stated import FUNCTION, INDEX, WHOLE, Stated, of_file
 from ecluse.db import HERE
 from ecluse.disclosure.door import GATHER
 from ecluse.disclosure.plan import OPENINGS
 from ecluse.disclosure.store import DUE, NOTE
 from ecluse.disclosure.terms import _CONTRACTS, _HOLDS, _TEXTS
-from ecluse.identity.accounts import PURGE as PURGE_PEOPLE
 from ecluse.identity.service import _STANDING
-from ecluse.identity.store import RESOLVE
 from ecluse.ledger.erase import _LOGS, SEAL_ERASURE, SLICE
 from ecluse.ledger.erase import PLAN as PLAN_ERASURE
 from ecluse.ledger.store import CONTROL, HEAD, SEAL
-from ecluse.notices.store import query as of_notices
 from ecluse.outcomes.store import _AFTER, _DUE, _RECORD, _SETTLE, ELECT
+from ecluse.sandbox.store import _READ
 from ecluse.schedule.agenda import _CHANGES, _PLACES, _SESSIONS
 from ecluse.usage.store import COUNTS_DUE, NOTE_COUNTS, PAPERS, PLAN, PURGE, SHOWN
 from ecluse.usage.store import SEAL as USAGE_SEAL
 from ecluse.web.gateway import _LOGS as _SERVED
 from ecluse.web.ledger_api import _DUTIES, _SUCCEEDED, _UNCOSIGNED, _UNSIGNED_SINCE
-
-FUNCTION: Final = "function"
-INDEX: Final = "index"
-WHOLE: Final = "whole"
-WRITE: Final = "write"
-EXPECTED: Final = {
-    FUNCTION: "one call; its look-ups are shown apart",
-    INDEX: "index probes only: no table that grows is read through",
-    WHOLE: "a small table, read as a whole",
-    WRITE: "writes; rows are found by key",
-}
-"""What each kind of plan has to be."""
+from ecluse.web.processor_api import _SPENT
 
 _DOOR_SETTINGS: Final = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan")
+_FILE: Final = "'source', '{ref}', false, '{2030-01-01}', '{2030-02-01}', '{p}'"
+"""Of a file with one session."""
 _SEQ: Final = "select control_seq from ecluse.ledger_head where log_id = $1::smallint"
-
-
-class Stated(msgspec.Struct, frozen=True, kw_only=True):
-    """One statement. ``plan``: a word of `EXPECTED`; ``without``: planner settings that its function turns off; ``inside``: of which function it is a part."""
-
-    name: str
-    when: str
-    role: str
-    purpose: str
-    text: str
-    plan: str = INDEX
-    without: tuple[str, ...] = ()
-    inside: str = ""
 
 
 def _app(name: str, when: str, purpose: str, text: str, plan: str = INDEX) -> Stated:
@@ -80,6 +50,7 @@ THE_DOOR: Final = (
     _app("gather", "each batch", "what is known of every ask of a batch, at one control_seq", GATHER, FUNCTION),
     _app("seal", "each batch", "takes the head's lock, judges, writes entries, openings, keys, proofs, budgets: one commit", SEAL, FUNCTION),
     _app("earlier openings", "a retry", "the openings that a retried grant is answered from", OPENINGS, FUNCTION),
+    _app("sandbox's people", "an ask in the sandbox", "invented people, in the register's place", _READ),
     _probe("appointment", "gather, seal", "the place that a handle names, for its own processor",
            "select subject_ref, reads from ecluse.appointment where processor_id = $1 and id = $2 limit 1"),
     _probe("session", "gather", "its session", "select starts_at, ends_at from ecluse.session where id = $1"),
@@ -105,9 +76,6 @@ CONFIGURATION: Final = (
     _app("head", "each call, each change", "the present control_seq", _SEQ),
     _app("contracts", "after a change", "the contract in force of each processor", _CONTRACTS, WHOLE),
     _app("texts", "after a new contract", "texts not read yet", _TEXTS, WHOLE),
-    _app("evidence", "after a change", "documents that count for the processors of those contracts", of_contracts("documents_of"), WHOLE),
-    _app("findings", "after a change", "findings that count against them", of_contracts("findings_of"), WHOLE),
-    _app("overrides", "after a change", "what two persons lifted of it", of_contracts("overrides_of"), WHOLE),
     _app("agents", "after a change", "agents and their processors", "select id, processor_id from ecluse.agent", WHOLE),
     _app("clients", "after a change", "machines", "select id, role, processor_id from ecluse.client", WHOLE),
     _app("client keys", "after a change", "public keys in use",
@@ -123,10 +91,7 @@ READING: Final = (
     _app("sessions", "/v1/sessions", "a processor's own sessions", _SESSIONS),
     _app("places", "/v1/sessions", "their planned places", _PLACES),
     _app("changes", "/v1/changes", "what was moved and cancelled", _CHANGES),
-    _app("budgets", "/v1/budget", "what is spent",
-         "select unit, scope, persons from ecluse.budget_count where scope = any($1::text[]) "
-         "and bucket = case unit when 'h' then date_trunc('hour', ecluse.clock(), 'UTC') when 'd' then date_trunc('day', ecluse.clock(), 'UTC') "
-         "else date_trunc('month', ecluse.clock(), 'UTC') end"),
+    _app("budgets", "/v1/budget", "what is spent", _SPENT),
     _app("entry of", "a proof", "where a processor's own decision stands", "select index, leaf from ecluse.entry_of($1::smallint, $2, $3)", FUNCTION),
     _app("unsigned since", "/healthz", "the first entry that no checkpoint covers", _UNSIGNED_SINCE, FUNCTION),
     _app("succeeded", "/healthz", "did another log take this one's place?", _SUCCEEDED, FUNCTION),
@@ -138,7 +103,7 @@ READING: Final = (
 
 OUTCOMES: Final = (
     _app("record outcome", "an outcome", "attendance and level of a place, once for each key", _RECORD, FUNCTION),
-    _app("outcomes after", "/v1/outcomes", "what the controller has not seen", _AFTER),
+    Stated(name="outcomes after", when="/v1/outcomes", role="ecluse_app", purpose="what the controller has not seen", text=_AFTER, values="9000000000, 100"),
     Stated(name="elect courier", when="each delivery", role="ecluse_jobs", purpose="the turn to deliver, until the transaction ends",
            text=ELECT, plan=FUNCTION),
     Stated(name="outcomes due", when="each delivery", role="ecluse_jobs", purpose="what waits to be delivered", text=_DUE, plan=FUNCTION),
@@ -147,12 +112,6 @@ OUTCOMES: Final = (
            text="select waiting, dead from ecluse.outcome_counts()", plan=FUNCTION),
     Stated(name="purge outcomes", when="from time to time", role="ecluse_jobs", purpose="what has served its time goes",
            text="select ecluse.purge_outcomes()", plan=FUNCTION),
-)  # fmt: skip
-
-PEOPLE: Final = (
-    _app("resolve", "each page", "whose browser it is, and whether they are still signed in", RESOLVE, WRITE),
-    Stated(name="purge people", when="each ten minutes", role="ecluse_jobs", purpose="what has served its time goes", text=PURGE_PEOPLE,
-           plan=FUNCTION),
 )  # fmt: skip
 
 USAGE: Final = (
@@ -180,21 +139,15 @@ ERASURE: Final = (
     Stated(name="erase a slice", when="a batch", role="ecluse_jobs", purpose="2,000 rows at most go, without the head's lock", text=SLICE, plan=FUNCTION),
 )  # fmt: skip
 
-_TELLING: Final = {
-    "notice_contracts": ("each half minute", "each processor's contract in force, and what it was told last", WHOLE),
-    "notice_texts": ("after a new contract", "texts not read yet", WHOLE),
-    "notice_matters": ("each half minute", "what happened lately beside the gates", WHOLE),
-    "note_notices": ("each half minute", "who is to be told of what, each once", WRITE),
-    "take_notices": ("each half minute", "what is due, for ten minutes", WRITE),
-    "settle_notice": ("a mail", "what became of it", WRITE),
-    "notice_counts": ("each half minute", "how many wait, for the metrics", WHOLE),
-    "purge_notices": ("each hour", "what has served its time goes", WRITE),
+_OF_CONTRACTS: Final = {"documents_of findings_of overrides_of": {"plan": WHOLE}, "versions_of": {"when": "/v1/evidence"}}
+_OF_NOTICES: Final = {
+    "notice_contracts notice_matters": {"plan": WHOLE},
+    "notice_texts": {"plan": WHOLE, "when": "after a new contract"},
+    "settle_notice": {"when": "a mail"},
+    "hurry_notices": {"when": "a command"},
+    "purge_notices": {"when": "each hour"},
+    "told": {"role": "ecluse_reader", "when": "a command", "plan": WHOLE},
 }
-NOTICES: Final = tuple(
-    Stated(name=name, when=when, role="ecluse_jobs", purpose=purpose, text=of_notices(name), plan=plan)
-    for name, (when, purpose, plan) in _TELLING.items()
-)
-
 LOCKS: Final = (
     (
         "1",
@@ -234,39 +187,26 @@ LOCKS: Final = (
 """What is locked, in the order in which it is taken: the head first, always."""
 
 
-@cache
-def _named(folder: Path) -> Queries:
-    """Load a capability's named statements."""
-    queries: Queries = aiosql.from_path(folder / "queries.sql", "asyncpg")
-    return queries
-
-
-def named(capability: str, when: str, role: str) -> Iterator[Stated]:
-    """State what ``queries.sql`` of a capability names, each with its own first line as the purpose."""
-    queries = _named(HERE / capability)
-    for name in queries.available_queries:
-        query = getattr(queries, name)
-        if name.endswith("_cursor") or not query.sql.strip():
-            continue
-        text = query.sql.strip().rstrip(";")
-        verb = text.split(None, 1)[0].lower()
-        yield Stated(
-            name=name, when=when, role=role, purpose=(query.__doc__ or "").strip().split("\n")[0], text=text,
-            plan=WRITE if verb in {"insert", "update", "delete", "set"} else INDEX,
-        )  # fmt: skip
-
-
 def all_statements() -> dict[str, tuple[Stated, ...]]:
     """Return all of them, by what they are for."""
     return {
         "The door": THE_DOOR,
-        "The configuration that decisions read": CONFIGURATION,
-        "Reading and signing in": READING,
-        "People who sign in": PEOPLE,
+        "The configuration that decisions read": (
+            *CONFIGURATION,
+            *of_file(HERE / "contracts" / "queries.sql", role="ecluse_app", when="after a change", but=_OF_CONTRACTS),
+        ),
+        "What machines read, and how they sign in": READING,
         "Outcomes and their delivery": OUTCOMES,
         "Who saw my data, and the counts of a day": USAGE,
         "Forgetting": ERASURE,
-        "Notices": NOTICES,
-        "Signing the log, and reading it": tuple(named("ledger", "each second, or a reader", "ecluse_jobs")),
-        "Importing a schedule": tuple(named("schedule", "each import", "ecluse_app")),
+        "Notices": tuple(of_file(HERE / "notices" / "queries.sql", role="ecluse_jobs", when="each half minute", but=_OF_NOTICES)),
+        "Signing the log, and reading it": tuple(
+            of_file(HERE / "ledger" / "queries.sql", role="ecluse_jobs", when="each second, or a reader")
+        ),
+        "Importing a schedule": tuple(
+            of_file(
+                HERE / "schedule" / "queries.sql", role="ecluse_app", when="each import", but={"sessions_kept": {"values": _FILE}}
+            )
+        ),
+        **page_statements(),
     }

@@ -123,7 +123,7 @@ where e.processor_id = :processor::text and e.accepted_at is null and e.rejected
 
 -- name: documents_kept()$
 -- Whether any document was ever sealed.
-select exists (select from ecluse.evidence_document);
+select coalesce((select true from ecluse.evidence_document limit 1), false);
 
 -- name: reject_evidence(id, actor, why)$
 -- Say no to a document that waits; null: there is none.

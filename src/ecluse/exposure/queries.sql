@@ -58,7 +58,7 @@ where (b.unit, b.bucket) in (
 
 -- name: sessions(begins, ends)
 -- How many sessions of a time there are: what the plan of the next statement hangs on.
-select count(*) from ecluse.session s where s.starts_at >= :begins::timestamptz and s.starts_at < :ends::timestamptz;
+select count(*) from ecluse.session s where s.starts_at >= :begins::timestamptz and s.starts_at < :ends::timestamptz and s.handed_over_at is null;
 
 -- name: groups(names, who, purposes, numbers, begins, ends, sought, opens_before, closes_after, reads, at, standing)
 -- Persons by processor and by when they are open, in pieces of time (parallel arrays, one place a piece; who: the processor's place among names, from 1). Instants
@@ -83,6 +83,7 @@ with slot as materialized (
   select h.scope_id as subject_ref, range_agg(tstzrange(h.from_at, least(h.until_at, coalesce(h.released_at, 'infinity')))) as spans
   from ecluse.hold h
   where h.scope = 'person' and h.effect <> 'keep' and h.from_at < least(h.until_at, coalesce(h.released_at, 'infinity'))
+    and least(h.until_at, coalesce(h.released_at, 'infinity')) > (select min(b.begins) from unnest(:begins::timestamptz[]) b (begins))
   group by h.scope_id
 ), person as materialized (
   select s.who, a.subject_ref, min(s.own) as own, max(s.last) as latest, bit_or(s.purpose) as purposes,
@@ -118,7 +119,8 @@ cross join lateral (
   union all
   select k.key, k.value from jsonb_each_text(x.f -> 'forms') k where k.value <> 'withheld'
 ) g
-where o.processor_id = :processor and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted') and x.f ->> 'client' = :client::text
+where o.processor_id = :processor and o.disclosure_id is not null and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted')
+  and x.f ->> 'client' = :client::text
 group by g.attribute;
 
 -- name: held_of(processor)
@@ -129,15 +131,20 @@ with given as (
   where p.processor_id = :processor and u.said not like '%:withheld'
   union all
   select o.subject_ref, g.attribute, g.form
-  from ecluse.opening o
+  from ecluse.ledger_head h
+  left join ecluse.flow_mark m on m.log_id = h.log_id
+  cross join lateral (
+    select n.subject_ref, n.fields from ecluse.opening n
+    where n.log_id = h.log_id and n.index >= coalesce(m.next_index, 0) and n.index < h.size and n.processor_id = :processor
+      and n.event in ('disclosure:person:granted', 'disclosure:sheet:granted')
+    offset 0 -- apart, or the planner takes what is not folded yet for a third of all
+  ) o
   cross join lateral (select jsonb_object_agg(e.v ->> 0, e.v -> 1) as f from jsonb_array_elements(o.fields::jsonb) e (v)) x
   cross join lateral (
     select '' as attribute, '' as form
     union all
     select k.key, k.value from jsonb_each_text(x.f -> 'forms') k where k.value <> 'withheld'
   ) g
-  where o.processor_id = :processor and o.event in ('disclosure:person:granted', 'disclosure:sheet:granted')
-    and o.index >= coalesce((select m.next_index from ecluse.flow_mark m where m.log_id = o.log_id), 0)
 )
 select g.attribute, array_agg(distinct g.form) as forms, count(distinct g.subject_ref) as persons from given g group by g.attribute;
 

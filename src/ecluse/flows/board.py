@@ -22,7 +22,7 @@ from ecluse.flows.compare import Facts, compare
 from ecluse.flows.model import FlowMap
 from ecluse.flows.picture import Picture
 from ecluse.flows.service import drawing_of, read_facts
-from ecluse.flows.store import Parsed
+from ecluse.flows.store import LastSeen, Parsed
 from ecluse.register import RegisterMap
 
 log: Final = structlog.get_logger("ecluse.flows")
@@ -53,6 +53,7 @@ class Counting:
         self._register, self._zone, self._now = register, zone, now
         self._kinds = {name: attribute.type for name, attribute in register.attributes.items()}
         self._parsed: Parsed = {}
+        self._last_seen: LastSeen = {}
         self._board: Board | None = None
         self._due: datetime | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,7 +76,8 @@ class Counting:
         began = self._now()
         try:
             async with pool.acquire() as connection:
-                facts = await read_facts(connection, self._kinds, self._zone, parsed=self._parsed)
+                facts = await read_facts(connection, self._kinds, self._zone, parsed=self._parsed, last_seen=self._last_seen)
+            self._last_seen = facts.last_seen
             self._board = await asyncio.to_thread(self._draw, facts)
         except (*LOST, asyncpg.PostgresError) as failed:
             log.warning("flows:count:failed", code=type(failed).__name__)

@@ -35,10 +35,11 @@ where s.processor_id = :processor and s.day >= :since::date and s.day < :until::
 group by s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other
 order by s.processor_id, s.purpose, s.attribute, s.form, s.roll_call, s.site_id, s.contract_version, s.contract_other;
 
--- name: last_seen()
--- When each attribute was asked for last, since ever.
+-- name: last_seen(since)
+-- When each attribute was asked for last, of days from one on.
 select s.processor_id, s.purpose, s.attribute, s.roll_call, max(s.last_seen_at) as last_seen_at
 from ecluse.flow_seen s
+where s.day >= :since::date
 group by s.processor_id, s.purpose, s.attribute, s.roll_call;
 
 -- name: last_seen_of(processor)
@@ -167,10 +168,15 @@ select c.text from ecluse.contract c where c.processor_id = :processor order by 
 
 -- name: sub_processors()
 -- The newest list of sub-processors that each processor handed in and that counts: names and countries.
-select distinct on (e.processor_id) e.processor_id, e.id, e.sub_processors
-from ecluse.evidence e
-where e.kind = 'sub-processor-list' and e.accepted_at is not null and e.withdrawn_at is null
-order by e.processor_id, e.accepted_at desc, e.id;
+select p.id as processor_id, e.id, e.sub_processors
+from ecluse.processor p
+cross join lateral (
+  select n.id, n.sub_processors
+  from ecluse.evidence n
+  where n.processor_id = p.id and n.kind = 'sub-processor-list' and n.accepted_at is not null and n.withdrawn_at is null
+  order by n.accepted_at desc, n.id
+  limit 1
+) e;
 
 -- name: clock()
 -- The database's clock.

@@ -88,9 +88,12 @@ async def keep_folding(pool: Pool, stop: asyncio.Event) -> None:
 
 
 # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def observed(connection: Connection, since: date, until: date) -> Observed:
-    """Return what was seen in the days ``[since, until)`` (UTC): disclosures and distinct persons by processor, purpose, attribute and form."""
-    return await store.observed(connection, since, until)
+async def observed(connection: Connection, since: date, until: date, processor: str | None = None) -> Observed:
+    """Return what was seen in the days ``[since, until)`` (UTC): disclosures and distinct persons by processor, purpose, attribute and form.
+
+    ``processor``: of this one alone, which is read by index.
+    """
+    return await store.observed(connection, since, until, processor)
 
 
 async def flow_map(
@@ -113,9 +116,12 @@ async def flow_map(
 
 async def read_facts(
     connection: Connection, kinds: Mapping[str, AttributeType], zone: ZoneInfo, *, days: int = DORMANT_DAYS, processor: str | None = None,
-    parsed: store.Parsed | None = None,
+    parsed: store.Parsed | None = None, last_seen: store.LastSeen | None = None,
 ) -> Facts:  # fmt: skip
-    """Read all that is compared, of everybody or of one processor, which is read by index. ``parsed``: contracts remembered for these ``kinds``."""
+    """Read all that is compared, of everybody or of one processor, which is read by index.
+
+    ``parsed``: contracts remembered for these ``kinds``; ``last_seen``: of earlier facts of everybody.
+    """
     at = await store.now(connection)
     since, until = period(at, days)
     observations, seen = await store.seen(connection, since, until, processor)
@@ -129,7 +135,7 @@ async def read_facts(
         versions=await store.versions(connection, kinds, processor, parsed),
         observations=observations,
         observed=seen,
-        last_seen=await store.last_seen(connection, processor),
+        last_seen=await store.last_seen(connection, processor, last_seen),
         attempts=await store.attempts(connection, since, until, processor),
         imported=imported if processor is None else tuple(one for one in imported if one.recipient == processor),
         lists=lists if processor is None else {name: found for name, found in lists.items() if name == processor},

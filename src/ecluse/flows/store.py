@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Parsed: TypeAlias = dict[tuple[str, int], Contract | None]
 """Contracts by processor and version: a version never changes, and a set of attributes has a memory of its own."""
+LastSeen: TypeAlias = Mapping[tuple[str, str, str, bool], datetime]
+"""When it was asked for last, by processor, purpose, attribute, roll-call or not."""
 
 
 @cache
@@ -81,12 +83,18 @@ async def observations(connection: Connection, since: date, until: date, process
     )  # fmt: skip
 
 
-async def last_seen(connection: Connection, processor: str | None = None) -> dict[tuple[str, str, str, bool], datetime]:
-    """Return when each attribute was asked for last: by processor, purpose, attribute, roll-call or not."""
-    return {
-        (row["processor_id"], row["purpose"], row["attribute"], row["roll_call"]): row["last_seen_at"]
-        for row in await _fetch(connection, "last_seen", processor=processor)
-    }
+async def last_seen(connection: Connection, processor: str | None = None, known: LastSeen | None = None) -> LastSeen:
+    """Return when each attribute was asked for last: by processor, purpose, attribute, roll-call or not.
+
+    ``known``: an earlier answer about everybody. Entries are counted in their order, so days that it has are not read again.
+    """
+    if processor is None:
+        since = max(known.values()).astimezone(UTC).date() - timedelta(days=1) if known else date.min
+        rows = await connection.fetch(query("last_seen"), since)
+    else:
+        rows = await connection.fetch(query("last_seen_of"), processor)
+    new = {(row["processor_id"], row["purpose"], row["attribute"], row["roll_call"]): row["last_seen_at"] for row in rows}
+    return {**known, **new} if known else new
 
 
 async def attempts(connection: Connection, since: date, until: date, processor: str | None = None) -> tuple[Attempt, ...]:
@@ -100,9 +108,9 @@ async def attempts(connection: Connection, since: date, until: date, processor: 
     )  # fmt: skip
 
 
-async def observed(connection: Connection, since: date, until: date) -> Observed:
-    """Count a period, all of it at one instant."""
-    return (await seen(connection, since, until))[1]
+async def observed(connection: Connection, since: date, until: date, processor: str | None = None) -> Observed:
+    """Count a period, all of it at one instant, of everybody or of one processor."""
+    return (await seen(connection, since, until, processor))[1]
 
 
 async def seen(

@@ -94,6 +94,7 @@ create table ecluse.ledger_anchor (
   stamped_at timestamptz not null,
   constraint ledger_anchor_pk primary key (log_id, size, stamped_at)
 );
+create index ledger_anchor_stamped_ix on ecluse.ledger_anchor (log_id, stamped_at);
 comment on table ecluse.ledger_anchor is 'Time stamps of others (RFC 3161) on checkpoints as served. note: the bytes that were stamped; answer: the DER of the authority''s TimeStampResp.';
 create trigger ledger_anchor_append_only before update or delete on ecluse.ledger_anchor for each row execute function ecluse.refuse_change();
 create trigger ledger_anchor_keep before truncate on ecluse.ledger_anchor for each statement execute function ecluse.refuse_change();

@@ -41,7 +41,7 @@ comment on column ecluse.evidence.accepted_by is 'staff: who accepted it; retent
 comment on column ecluse.evidence.rejected_by is 'staff: who rejected it; retention: while the contract runs, then 12 months';
 comment on column ecluse.evidence.withdrawn_by is 'staff: who withdrew it; retention: while the contract runs, then 12 months';
 comment on column ecluse.evidence.sub_processors is 'staff: contacts of sub-processors; retention: while the contract runs, then 12 months';
-create index evidence_processor_ix on ecluse.evidence (processor_id, kind);
+create index evidence_processor_ix on ecluse.evidence (processor_id, kind, accepted_at);
 
 create table ecluse.evidence_document (
   evidence_id text  not null constraint evidence_document_pk primary key references ecluse.evidence (id),

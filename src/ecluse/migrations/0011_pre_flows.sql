@@ -28,6 +28,7 @@ create table ecluse.flow_seen (
   last_seen_at     timestamptz not null,
   constraint flow_seen_pk primary key (processor_id, purpose, day, attribute, form, roll_call, site_id, contract_version, contract_other)
 ) with (fillfactor = 70);
+create index flow_seen_day_ix on ecluse.flow_seen using brin (day);
 comment on table ecluse.flow_seen is 'Disclosures of a day by what was given, to whom, where, under which version. Nobody is in it.';
 
 create table ecluse.flow_person (
@@ -51,6 +52,7 @@ create table ecluse.flow_gone (
   persons      bigint not null,
   constraint flow_gone_pk primary key (processor_id, purpose, day, what)
 );
+create index flow_gone_day_ix on ecluse.flow_gone using brin (day);
 comment on table ecluse.flow_gone is 'How many persons of a day were erased from flow_person since: a number, and nobody.';
 
 create table ecluse.flow_attempt (
@@ -64,6 +66,7 @@ create table ecluse.flow_attempt (
   last_seen_at     timestamptz not null,
   constraint flow_attempt_pk primary key (processor_id, purpose, day, attribute, contract_version)
 ) with (fillfactor = 70);
+create index flow_attempt_day_ix on ecluse.flow_attempt using brin (day);
 comment on table ecluse.flow_attempt is 'Refusals that asked for what the contract does not name. Nothing was disclosed; nobody is in it.';
 
 create table ecluse.flow_import (

@@ -26,4 +26,5 @@ comment on table ecluse.notice is 'Who was told what: since or from when (at), h
 comment on column ecluse.notice.sent_to is 'staff: addresses that were told; retention: 12 months';
 create index notice_due_ix on ecluse.notice (due_at) where state = 'waiting';
 create index notice_dead_ix on ecluse.notice (noted_at) where state = 'dead';
+create index notice_noted_ix on ecluse.notice (noted_at);
 -- migrate: rollback

@@ -21,8 +21,8 @@ comment on column ecluse.emergency.reviewed_by is 'staff: who reviewed it; reten
 create index emergency_opened_ix on ecluse.emergency (opened_at);
 -- What is rare and looked for by what it says: one index, for each costs every sealing a microsecond or two, though it holds nothing of it.
 create index opening_rare_ix on ecluse.opening (event, sealed_at, index) where event in (
-  'disclosure:person:undetermined', 'disclosure:emergency:granted', 'control:schedule:applied', 'control:lookup:asked', 'control:lookup:approved',
-  'control:lookup:refused', 'usage:person:consulted');
+  'disclosure:person:undetermined', 'disclosure:emergency:granted', 'disclosure:refusals:counted', 'control:contract:applied', 'control:schedule:applied',
+  'control:lookup:asked', 'control:lookup:approved', 'control:lookup:refused', 'usage:person:consulted');
 create trigger emergency_once before update on ecluse.emergency for each row
   when (old.reviewed_at is not null or (old.id, old.log_id, old.index, old.attribute, old.opened_by, old.opened_at)
         is distinct from (new.id, new.log_id, new.index, new.attribute, new.opened_by, new.opened_at))

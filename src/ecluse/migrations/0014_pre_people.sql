@@ -43,6 +43,8 @@ create index passkey_agent_ix on ecluse.passkey (agent_id) where agent_id is not
 
 -- A processor's desk: the client that its agents' browsers are keys of. It is no machine: it gets no token.
 create unique index client_desk_uq on ecluse.client (processor_id) where role = 'desk';
+-- Each sign-in at a desk leaves a key behind that is revoked: those in use stay few.
+create index client_key_live_ix on ecluse.client_key (client_id, thumbprint) where revoked_at is null;
 
 -- ── how they come in ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 create table ecluse.invitation (

@@ -91,14 +91,14 @@ where n.state = 'waiting' or (:again::boolean and n.state = 'dead');
 
 -- name: notice_counts()
 -- How many wait, and how many were given up.
-select count(*) filter (where n.state = 'waiting') as waiting, count(*) filter (where n.state = 'dead') as dead
-from ecluse.notice n
-where n.state in ('waiting', 'dead');
+select
+  (select count(*) from ecluse.notice n where n.state = 'waiting') as waiting,
+  (select count(*) from ecluse.notice n where n.state = 'dead') as dead;
 
 -- name: purge_notices()!
 -- What has served its time goes.
 delete from ecluse.notice
-where noted_at < ecluse.clock() - interval '12 months' and state <> 'waiting';
+where noted_at < (select ecluse.clock()) - interval '12 months' and state <> 'waiting';
 
 -- name: told(processor, reason, most)
 -- Who was told of a processor (null: of all), of a reason (null: of all), newest first.

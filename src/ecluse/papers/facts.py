@@ -91,7 +91,7 @@ async def assemble(connection: Connection, said: Said, at: datetime | None = Non
         if at > now:
             raise PaperTooEarly(f"{at.astimezone(said.settings.zone):%Y-%m-%d}")
         ledger = await _ledger(connection, at)
-        read = await read_snapshot(connection, at, at - said.settings.retention.openings_months * _MONTH)
+        read = await read_snapshot(connection, at, at - said.settings.retention.openings_months * _MONTH, only)
         witnessed = await _witnessed(connection, at)
         if only is not None and only not in read.versions:
             raise NoContract(only, f"{at.astimezone(said.settings.zone):%Y-%m-%d}")

@@ -70,6 +70,15 @@ where o.event in ('disclosure:person:refused', 'disclosure:person:undetermined',
 group by 1, 2
 order by 1, 2;
 
+-- name: paper_refusals_of(since, until, processor)
+-- How many requests of one processor were refused in an interval, by the reason that it was told.
+select o.processor_id, coalesce(substring(o.fields from '\["reason","([a-z-]+)"\]'), '-') as reason, count(*) as refusals
+from ecluse.opening o
+where o.event in ('disclosure:person:refused', 'disclosure:person:undetermined', 'disclosure:sheet:refused') and o.disclosure_id is not null
+  and o.sealed_at >= :since::timestamptz and o.sealed_at < :until::timestamptz and o.processor_id = :processor::text
+group by 1, 2
+order by 1, 2;
+
 -- name: paper_kept()
 -- Every column that holds a person's reference or names one of the staff, and what its comment says of how long.
 select c.relname || '.' || a.attname as name, col_description(c.oid, a.attnum) as said

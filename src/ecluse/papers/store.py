@@ -53,11 +53,19 @@ async def rows_of(connection: Connection, name: str, *values: object) -> list[as
     return await connection.fetch(str(getattr(_queries(), name).sql), *values)
 
 
-async def read_snapshot(connection: Connection, at: datetime, since: datetime) -> Snapshot:
-    """Read everything of an instant; disclosures are counted from the day of ``since`` to that of ``at`` (UTC), both included."""
+async def read_snapshot(connection: Connection, at: datetime, since: datetime, only: str | None = None) -> Snapshot:
+    """Read everything of an instant; disclosures are counted from the day of ``since`` to that of ``at`` (UTC), both included.
+
+    ``only``: what was disclosed and refused is counted of this processor alone, by index.
+    """
     first, past = since.astimezone(UTC).date(), at.astimezone(UTC).date() + timedelta(days=1)
-    seen = await observed(connection, first, past)
-    refusals = _grouped(await rows_of(connection, "paper_refusals", since, at))
+    seen = await observed(connection, first, past, only)
+    refused = await (
+        rows_of(connection, "paper_refusals", since, at)
+        if only is None
+        else rows_of(connection, "paper_refusals_of", since, at, only)
+    )
+    refusals = _grouped(refused)
     versions = _grouped(await rows_of(connection, "paper_processors", at), "id")
     return Snapshot(
         versions=versions,

@@ -38,11 +38,11 @@ select
 from (
   select n.id
   from ecluse.session n
-  where n.source = :source::text and n.session_ref = any(:session_refs::text[])
+  where n.source = :source::text and n.session_ref = any(:session_refs::text[]) and n.handed_over_at is null
   union
   select n.id
   from ecluse.session n
-  where :ahead::boolean and n.source = :source::text and n.starts_at > ecluse.clock()
+  where :ahead::boolean and n.source = :source::text and n.starts_at > (select ecluse.clock()) and n.handed_over_at is null
   union
   select n.id
   from unnest(:from_at::timestamptz[], :until_at::timestamptz[]) as m (from_at, until_at)

@@ -20,7 +20,7 @@ LIFE: Final = timedelta(hours=1)
 DIGITS: Final = 8
 _TRIES: Final = 5
 
-_FORGET: Final = "delete from ecluse.walk_in where expires_at <= ecluse.clock()"
+_FORGET: Final = "delete from ecluse.walk_in where expires_at <= (select ecluse.clock())"
 _KNOWN: Final = (
     "select code, expires_at from ecluse.walk_in where session_id = $1 and agent_id = $2 and expires_at > ecluse.clock()"
 )

@@ -49,7 +49,7 @@ from ecluse.lookup l where l.id = $1
 _LIST: Final = """
 select l.id, null as subject_ref, l.purpose, l.asked_by, l.asked_at, l.expires_at, l.decided_by, l.decided_at, l.approved, l.looks, l.index,
        ecluse.clock() as now
-from ecluse.lookup l where ($2::timestamptz is null or (l.asked_at, l.id) < ($2, $3)) order by l.asked_at desc, l.id desc limit $1
+from ecluse.lookup l where (l.asked_at, l.id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3, '')) order by l.asked_at desc, l.id desc limit $1
 """
 # hash indexes, never a walk through everybody: a plan test holds it
 _LINES: Final = """

@@ -50,6 +50,15 @@ from ecluse.web.wire import (
 MOST_DAYS: Final = 62
 T = TypeVar("T")
 _UNITS: Final = {"h": "hour", "d": "day", "m": "month"}
+_SPENT: Final = """
+select b.unit, b.scope, b.persons
+from (select ecluse.clock() as at) n
+cross join lateral (
+  values ('h', date_trunc('hour', n.at, 'UTC')), ('d', date_trunc('day', n.at, 'UTC')), ('m', date_trunc('month', n.at, 'UTC'))
+) u (unit, bucket)
+join ecluse.budget_count b on b.unit = u.unit and b.bucket = u.bucket
+where b.scope = any($1::text[])
+"""
 
 
 async def _caller(request: HttpRequest, gateway: Gateway) -> tuple[Proven, Client, str, Snapshot]:
@@ -370,12 +379,7 @@ async def budget(request: HttpRequest, gateway: Served) -> BudgetAnswer:
     ]
     try:
         async with gateway.pool.acquire() as connection:
-            rows = await connection.fetch(
-                "select unit, scope, persons from ecluse.budget_count where scope = any($1::text[]) "
-                "and bucket = case unit when 'h' then date_trunc('hour', ecluse.clock(), 'UTC') when 'd' then date_trunc('day', ecluse.clock(), 'UTC') "
-                "else date_trunc('month', ecluse.clock(), 'UTC') end",
-                [scope for _, scope, _ in ceilings],
-            )
+            rows = await connection.fetch(_SPENT, [scope for _, scope, _ in ceilings])
     except LOST as lost:
         raise LedgerUnavailable from lost
     spent = {(row["unit"], row["scope"]): row["persons"] for row in rows}

@@ -18,12 +18,12 @@ from ecluse.embedded import EmbeddedPostgres
 from ecluse.evidence.questionnaire import service as questionnaires
 from ecluse.evidence.questionnaire.model import Answer, Contact, Kind
 from ecluse.identity.people import MAY, Act, Role
-from ecluse.web.console.governed import statement
+from ecluse.identity.service import revoke_key
 from tests import governed
 from tests.agency import Agency, Party, founded
 from tests.e2e.desk import UNKNOWN, at_work, code_of
 from tests.e2e.outsider import Outsider
-from tests.signed import Browser, sign_in_officer
+from tests.signed import Browser, sign_in_agent, sign_in_officer
 
 pytestmark = [pytest.mark.db, pytest.mark.web]
 
@@ -200,19 +200,6 @@ async def _as_owner(agency: Agency, statement_: str, *values: object) -> None:
     async with agency.administered("ledger") as admin, admin.transaction():
         await admin.execute("set local session_replication_role = replica")
         await admin.execute(statement_, *values)
-
-
-async def test_statements_when_planned_then_each_of_what_waits_is_found_by_an_index(agency: Agency) -> None:
-    """With many rows there, the lists of the first page read an index, never a whole table."""
-    async with agency.administered("ledger") as admin, admin.transaction():
-        await admin.execute("set local enable_seqscan = off")
-        for name, values in (
-            ("waiting_documents", ()), ("waiting_overrides", ()), ("waiting_responses", ()), ("waiting_emergencies", ()),
-            ("waiting_findings", (TODAY,)), ("persons_today", (datetime.now(UTC),)), ("undetermined", (datetime.now(UTC),)),
-            ("tally", (1, 0, 4000, datetime.now(UTC) - timedelta(days=1))), ("holds_ended", ()), ("control_entries", (1,)),
-        ):  # fmt: skip
-            plan = "\n".join(row[0] for row in await admin.fetch(f"explain {statement(name)}", *values))
-            assert "Seq Scan" not in plan, name
 
 
 # ── acts, all the way ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -425,6 +412,24 @@ async def test_processor_when_without_a_contract_then_closed_and_said_why(agency
     assert (
         await dpo.post("/console/processors/only-registered/papers", {"kind": "dossier", "language": "en"})
     ).status_code == 409
+
+
+async def test_processor_when_agents_came_and_went_then_the_keys_they_left_do_not_hide_its_machines(agency: Agency) -> None:
+    """A machine's revoked key stays on the page, a desk's goes: each sign-in there leaves one behind."""
+    party = await agency.bind()
+    agent = await sign_in_agent(agency, party)
+    dpo = await officer(agency)
+    keys = dict(await agency.fetch("select k.client_id, substr(k.thumbprint, 1, 12) from ecluse.client_key k join ecluse.client c on c.id = k.client_id "
+                                   "where c.processor_id = $1", party.name))  # fmt: skip
+    before = (await dpo.get(f"/console/processors/{party.name}")).text
+    assert len(keys) == 2
+    assert all(f"{key}…" in before for key in keys.values())
+    assert (await agent.leave()).status_code in {200, 303}
+    async with agency.connected("ecluse_app") as app:
+        (thumbprint,) = await agency.fetch("select thumbprint from ecluse.client_key where client_id = $1", party.machines[0].id)
+        await revoke_key(app, log_id=1, client=party.machines[0].id, thumbprint=thumbprint[0], actor="cli:test")
+    after = (await dpo.get(f"/console/processors/{party.name}")).text
+    assert [name for name, key in keys.items() if f"{key}…" in after] == [party.machines[0].id]
 
 
 async def test_live_when_listened_to_then_the_heads_moves_are_told_and_no_sign_in_is_kept_alive(agency: Agency) -> None:

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from ecluse.contracts import check_contract, diff_contracts, parse_contract
-from ecluse.db import open_pool
 from ecluse.disclosure.emergency import Asked, Bounds, open_emergency
 from ecluse.embedded import EmbeddedPostgres
 from ecluse.flows.service import fold_all
@@ -23,8 +22,6 @@ from ecluse.ids import new_id
 from ecluse.register import parse_register
 from ecluse.register.store import Register
 from ecluse.schedule.spoken import make_walk_in
-from ecluse.settings import with_user
-from ecluse.web.console import work
 from ecluse.web.gateway import open_register_pool
 from ecluse.web.keyfiles import read_fingerprint_keys
 from tests.agency import Agency, Party, founded
@@ -498,34 +495,3 @@ async def test_accounts_when_kept_then_links_once_recovery_by_two_and_sign_ins_e
     assert (await fourth.get("/console/schedule")).status_code == 303
     assert (await press(one, f"/console/accounts/{third.person}/close")).status_code == 303
     assert (await one.get(f"/console/accounts/{new_id('off')}")).status_code == 404
-
-
-# ── how it is asked ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-PLANS: Final = {
-    "sessions_all": "session_starts_ix",
-    "sessions_of": "session_(processor|starts)_ix",
-    "days": "Index Only Scan|session_starts_ix",
-    "imports": "schedule_import_started_ix",
-    "applied_entry": "event_sealed_at_index_idx|opening_rare_ix",
-    "decision_by_name": "disclosure",
-    "decisions_of": "processor_id_sealed_at|opening_processor_ix",
-    "undetermined": "event_sealed_at_index_idx|opening_rare_ix",
-    "decisions_by_handle": "appointment_pk",
-}
-"""Each statement, and what its plan names."""
-
-
-async def test_statements_when_planned_then_by_index(agency: Agency) -> None:
-    """What the pages search by has an index: no plan walks through sessions or openings."""
-    at = await agency.now()
-    values: dict[str, tuple[object, ...]] = {
-        "sessions_all": (at, at, at, "", 50), "sessions_of": ("p", at, at, at, "", 50), "days": (9, [at], [at]), "imports": (at, "x", 50),
-        "applied_entry": (at, "x"), "decision_by_name": ("dsc_x",), "decisions_of": ("p", at - timedelta(days=9), at, at, 1, 50), "undetermined": (at, 1, 50),
-        "decisions_by_handle": ("apt_x",),
-    }  # fmt: skip
-    url = with_user(agency.installation.settings.database.url, "ecluse_reader", agency.installation.secret("db-reader.password"))
-    async with await open_pool(url, size=1, name="plans") as pool, pool.acquire() as connection:
-        await connection.execute("set enable_seqscan = off")
-        for name, index in PLANS.items():
-            plan = json.dumps(await connection.fetchval(f"explain (format json, costs off) {work.query(name)}", *values[name]))
-            assert re.search(index, plan), (name, plan)

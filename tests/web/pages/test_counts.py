@@ -31,6 +31,7 @@ from tests.e2e.desk import at_work as machine_at_work
 from tests.e2e.desk import code_of
 from tests.invented import register_toml
 from tests.signed import Browser, sign_in_officer
+from tests.stated import unlisted
 from tests.usage.portal import portal_of
 from tests.web.console.test_contractors import furnished, seen_paths
 from tests.web.console.test_work import WHY, file_of, rows_of
@@ -148,6 +149,7 @@ async def test_pages_when_there_is_much_then_as_many_statements_as_for_little(
     monkeypatch.setattr(board, "AGAIN", 60.0)
     counts: list[dict[str, int]] = []
     async with in_process(agency) as (_, client), AsyncExitStack() as stack:
+        sent = stack.enter_context(statements())  # of the acts before, too
         transport = client._transport
         officer = await sign_in_officer(agency, set(Role), transport=transport)
         nobody = Browser(origin=agency.installation.settings.pages, transport=transport)
@@ -180,3 +182,4 @@ async def test_pages_when_there_is_much_then_as_many_statements_as_for_little(
     assert {route for route, asked in many.items() if asked > MOST} == KEPT
     assert {route for method, route in ROUTES if method == "GET" and is_page(route)} - set(many) == set(UNCOUNTED)
     assert (many["/sign-in"], many["/enrol"], many["/sign-in/again"]) == (0, 0, 1)
+    assert unlisted(sent) == []  # a database's administrator sees each of them with its plan

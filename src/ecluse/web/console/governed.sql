@@ -89,7 +89,7 @@ limit 51;
 select o.id, o.processor_id, o.hours, coalesce(f.name, o.asked_by) as asked_by, o.asked_at
 from ecluse.gate_override o
 left join ecluse.officer f on f.id = o.asked_by
-where o.approved_at is null and o.asked_at > ecluse.clock() - interval '24 hours'
+where o.approved_at is null and o.asked_at > (select ecluse.clock()) - interval '24 hours'
 order by o.asked_at, o.id
 limit 51;
 
@@ -122,8 +122,8 @@ limit 51;
 select l.id, coalesce(f.name, l.asked_by) as asked_by, l.asked_at
 from ecluse.lookup l
 left join ecluse.officer f on f.id = l.asked_by
-where l.decided_at is null and l.expires_at > ecluse.clock()
-order by l.asked_at, l.id
+where l.decided_at is null and l.expires_at > (select ecluse.clock())
+order by l.expires_at, l.id
 limit 51;
 
 -- name: undetermined(since)
@@ -183,10 +183,14 @@ order by a.added_at, a.id
 limit 201;
 
 -- name: keys_of(processor)
--- A processor's machines with their keys, oldest first.
+-- A processor's machines with their keys, oldest first; of its desk those in use, as each sign-in there leaves one behind.
 select k.id, k.role, k.label, k.added_at, y.thumbprint, y.alg, y.added_at as key_added_at, y.revoked_at
 from ecluse.client k
-left join ecluse.client_key y on y.client_id = k.id
+left join lateral (
+  select u.thumbprint, u.alg, u.added_at, u.revoked_at from ecluse.client_key u where u.client_id = k.id and u.revoked_at is null
+  union all
+  select u.thumbprint, u.alg, u.added_at, u.revoked_at from ecluse.client_key u where u.client_id = k.id and u.revoked_at is not null and k.role <> 'desk'
+) y on true
 where k.processor_id = :processor::text
 order by k.added_at, k.id, y.added_at, y.thumbprint
 limit 400;
@@ -259,13 +263,13 @@ order by o.asked_at desc, o.id
 limit 51;
 
 -- name: holds_ended()
--- Holds that were released or are over, the newest first: a person's without the person.
+-- Holds that were released or are over, what ended last first: a person's without the person.
 select
   h.id, h.scope, case when h.scope = 'person' then null else h.scope_id end as scope_id, h.effect, h.reason, h.placed_by, h.from_at,
   nullif(h.until_at, 'infinity') as until_at, h.released_at
 from ecluse.hold h
-where h.released_at is not null or h.until_at <= ecluse.clock()
-order by h.from_at desc, h.id
+where least(h.until_at, coalesce(h.released_at, 'infinity')) <= (select ecluse.clock())
+order by least(h.until_at, coalesce(h.released_at, 'infinity')) desc, h.id
 limit 50;
 
 -- name: hold_target(scope, target)

@@ -47,7 +47,7 @@ order by d.n;
 -- Files of places, the newest first; before a file: the older ones.
 select i.id, i.source, i.row_count, i.actor, i.mode, i.started_at, i.applied_at
 from ecluse.schedule_import i
-where (:before_at::timestamptz is null or (i.started_at, i.id) < (:before_at::timestamptz, :before_id::text))
+where (i.started_at, i.id) < (coalesce(:before_at::timestamptz, 'infinity'), coalesce(:before_id::text, ''))
 order by i.started_at desc, i.id desc
 limit :most::integer;
 
@@ -123,7 +123,7 @@ select c.reference, c.text, c.hash, c.applied_at from ecluse.contract c where c.
 -- Who is signed in now, the newest first. Nothing of it is kept longer than six months.
 select s.id, s.officer_id, s.agent_id, s.started_at, s.seen_at, s.ends_at
 from ecluse.sign_in s
-where s.ends_at > ecluse.clock() and s.ended_at is null and s.seen_at > ecluse.clock() - :idle::interval
+where s.ends_at > (select ecluse.clock()) and s.ended_at is null and s.seen_at > (select ecluse.clock()) - :idle::interval
 order by s.ends_at desc
 limit :most::integer;
 
