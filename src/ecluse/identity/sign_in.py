@@ -11,9 +11,10 @@ gets no token; it lives and dies with the sign-in. So a cookie that was stolen f
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from asyncpg import Record
@@ -206,7 +207,7 @@ async def finish_sign_in(
         await _revoke_left(pool, log_id, agent)
     started_at, ends_at = begun["started_at"], begun["ends_at"]
     signed = _signed({**dict(row), "id": sign_in, "thumbprint": key.thumbprint if key is not None else None,
-                      "started_at": started_at, "ends_at": ends_at, "stepped_up_at": started_at, "fresh_seconds": int(FRESH.total_seconds())})  # fmt: skip
+                      "started_at": started_at, "ends_at": ends_at, "stepped_up_at": started_at, "fresh_for": FRESH})  # fmt: skip
     return Entered(cookie=secret, signed=signed)
 
 
@@ -270,7 +271,7 @@ async def _revoke_key(pool: Pool, log_id: int, client: str, thumbprint: str, act
         return  # revoked meanwhile
 
 
-def _signed(row: Mapping[str, object]) -> Signed:
+def _signed(row: Mapping[str, Any]) -> Signed:
     return msgspec.convert(
         {
             "sign_in": row["id"],
@@ -284,7 +285,7 @@ def _signed(row: Mapping[str, object]) -> Signed:
             "started_at": row["started_at"],
             "ends_at": row["ends_at"],
             "stepped_up_at": row["stepped_up_at"],
-            "fresh_seconds": row["fresh_seconds"],
+            "fresh_seconds": max(0, math.ceil(row["fresh_for"].total_seconds())),
         },
         Signed,
     )

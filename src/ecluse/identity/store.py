@@ -82,7 +82,7 @@ live as materialized (
   where $3::boolean and s.cookie_sha256 = l.cookie_sha256 and s.ended_at is null and s.seen_at <= l.t - interval '1 minute'
 )
 select id, officer_id, agent_id, client_id, thumbprint, started_at, ends_at, stepped_up_at,
-       greatest(0, ceil(extract(epoch from stepped_up_at + $4::interval - t)))::integer as fresh_seconds, name, roles, processor_id
+       stepped_up_at + $4::interval - t as fresh_for, name, roles, processor_id
 from live
 """  # noqa: S608 - our own constant
 """Who a cookie stands for now, and that they were here (at most once a minute)."""
