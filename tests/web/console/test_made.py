@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from ecluse.contracts import Gatekeeper, Severity, Standing, parse_contract
 from ecluse.evidence import Fault, KeptFinding, KeptOverride, MediaType, Source
 from ecluse.evidence.check import MOST_DAYS
 from ecluse.evidence.model import Evidence
+from ecluse.evidence.questionnaire.model import Contact
 from ecluse.identity.people import Role, Signed
 from ecluse.ledger.policies import Standing as LogStanding
 from ecluse.register import parse_register
@@ -39,6 +41,7 @@ from ecluse.web.console.tally import Decided
 from ecluse.web.console.words import reasons_of, refusal_name
 from ecluse.web.pages.frame import Filled, Place, Room, Tongue, render
 from tests.invented import contract_text, register_toml
+from tests.web.console.test_work_made import PAGES
 from tests.web.pages.contexts import assert_page
 
 pytestmark = pytest.mark.unit
@@ -158,6 +161,14 @@ def contexts() -> list[tuple[str, msgspec.Struct]]:
             processor="lyon", name="Lyon", title="Q", questions=9, most_days=60, languages=(("fr", "French"),), form=FORM
         )),
         ("questionnaire_sent", questionnaires.SentPage(response="qst_x", processor="lyon", name="Lyon", link="http://x/questionnaire/q", expires_at=AT)),
+        ("response", questionnaires.ResponsePage(
+            id="qst_x", processor="lyon", name="Lyon", title="Q", ref_id="own", version="1", way="page", state="handed in", made_by="Ana", made_at=AT,
+            expires_at=AT, handed_in_at=AT, evidence="", contact=Contact(name="Bo", function="RSSI", email="bo@lyon.example"), percent=80, asked=1,
+            unanswered=0,
+            lines=(questionnaires.AnswerLine(ref="1", text="T", answer="yes", note="", standing="full", earned=1.0, of=1),),
+            proposals=(questionnaires.ProposalLine(ref="1", title="T", severity="low", finding="", due_on=AT.date()),), severities=(("low", "low"),),
+            may=True, may_find=True, form=FORM,
+        )),
         ("findings", findings.FindingsPage(lines=(line,), number=2, more=True)),
         ("finding_new", findings.OpenPage(processor="lyon", name="Lyon", severities=(("low", "low"),), sources=(("audit", "an audit"),), form=FORM)),
         ("finding", findings.make_finding(found, "Lyon", {}, DPO, FORESEEN, AT.date(), FORM)),
@@ -199,6 +210,13 @@ def asked_by(person: str) -> KeptOverride:
         id=OVR, processor="lyon", reasons=("evidence:missing:pentest",), why="w", hours=4, asked_by=person, asked_at=AT, approved_by=None, approved_at=None,
         revoked_by=None, revoked_at=None, until_at=None, state="asked",
     )  # fmt: skip
+
+
+def test_templates_when_listed_then_each_page_has_its_context_here_or_beside() -> None:
+    """No page of the console is left out of what compares contexts with templates."""
+    folder = files("ecluse.web") / "templates" / "console"
+    pages = {each.name.removesuffix(".html") for each in folder.iterdir() if not each.name.startswith("_")}
+    assert pages == {name for name, _ in contexts()} | set(PAGES)
 
 
 @pytest.mark.parametrize(("name", "context"), contexts(), ids=[name for name, _ in contexts()])
