@@ -175,16 +175,14 @@ def _line(one: Governed, state: str, reasons: tuple[Reason, ...], *, held: bool)
     )
 
 
-def make_waiting(
-    found: dict[str, list[asyncpg.Record]], everybody: Everybody, undetermined: asyncpg.Record | None, tongue: Tongue
-) -> tuple[Waiting, ...]:
-    """Say what waits for somebody, what weighs most first; kinds of which nothing waits are left out."""
+def _items(found: dict[str, list[asyncpg.Record]], everybody: Everybody, tongue: Tongue) -> dict[str, list[Item]]:
+    """Say each thing that waits, by its kind, in words."""
 
     def name(processor: str) -> str:
         known = everybody.processors.get(processor)
         return known.name if known is not None else processor
 
-    lines = {
+    return {
         "override": [
             Item(
                 href=f"/console/overrides/{row['id']}", processor=name(row["processor_id"]), at=row["asked_at"], due=None,
@@ -222,6 +220,12 @@ def make_waiting(
             for row in found["finding"]
         ],
     }  # fmt: skip
+
+
+def make_waiting(
+    found: dict[str, list[asyncpg.Record]], everybody: Everybody, undetermined: asyncpg.Record | None, tongue: Tongue
+) -> tuple[Waiting, ...]:
+    """Say what waits for somebody, what weighs most first; kinds of which nothing waits are left out."""
     hrefs = {
         "override": "/console/overrides", "evidence": "/console/evidence", "questionnaire": "/console/questionnaires",
         "emergency": "/console/emergency", "lookup": "/console/look-up", "finding": "/console/findings",
@@ -234,7 +238,7 @@ def make_waiting(
             items=tuple(items[:_SHOWN]),
             href=hrefs[key],
         )
-        for key, items in lines.items()
+        for key, items in _items(found, everybody, tongue).items()
         if items
     ]
     if undetermined is not None and undetermined["found"]:
