@@ -91,6 +91,11 @@ async def furnished(agency: Agency) -> tuple[Party, dict[str, str]]:
     return party, ids
 
 
+def other_of(name: str) -> str:
+    """Return an id that differs in its last sign."""
+    return name[:-1] + ("a" if name.endswith("q") else "q")
+
+
 def seen_paths(party: Party, ids: dict[str, str]) -> list[str]:
     """List every page of this half of the console."""
     base = f"/console/processors/{party.name}"
@@ -154,7 +159,7 @@ async def test_pages_when_an_id_is_unknown_or_of_another_kind_then_not_found(age
     person = (await agency.hold("person", "ofii:7"))[0]
     wrong = [
         "/console/processors/nobody", "/console/processors/sandbox", f"/console/processors/{ids['evd']}", f"/console/processors/{party.name}/contracts/9",
-        f"/console/evidence/{ids['fnd']}", f"/console/evidence/{ids['evd'][:-1]}q", f"/console/evidence/{ids['fnd']}/file",
+        f"/console/evidence/{ids['fnd']}", f"/console/evidence/{other_of(ids['evd'])}", f"/console/evidence/{ids['fnd']}/file",
         f"/console/findings/{ids['evd']}", f"/console/overrides/{ids['hld']}", f"/console/questionnaires/{ids['ovr']}", f"/console/holds/{ids['ovr']}",
         f"/console/holds/{person}", "/console/holds/new/person/ofii:7", "/console/holds/new/processor/nobody",
         f"/console/holds/new/client/{party.agent}", f"/console/holds/new/agent/{party.machines[0].id}", "/console/processors/nobody/exposure",
